@@ -1,0 +1,112 @@
+"""Frozen values that tell the core what a connection wants: settings and keys, no database rows.
+
+The words are those of a connection's settings. A policy is made for one message at one moment: it
+holds the certificates that are in use then.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm, KeyTransport
+from as2gateway.certificates import Certificate
+
+
+class MDNMode(StrEnum):
+    """How we ask to be answered."""
+
+    NONE = "none"
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key of ours with its certificate."""
+
+    private_key: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class DecryptionKey:
+    """A private key of ours that opens what was encrypted to its certificate."""
+
+    private_key: RSAPrivateKey = field(repr=False)
+    certificate: Certificate
+
+
+#: Digests and ciphers that a new connection takes; weaker ones are switched on by name (SEC-11).
+MODERN_DIGESTS = frozenset(
+    {DigestAlgorithm.SHA224, DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512}
+)
+MODERN_CIPHERS = frozenset(
+    {CipherAlgorithm.AES128_CBC, CipherAlgorithm.AES192_CBC, CipherAlgorithm.AES256_CBC}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPolicy:
+    """What a message from this partner must be, and the keys to read it and to answer it."""
+
+    as2_from: str
+    as2_to: str
+    require_signature: bool = True
+    require_encryption: bool = True
+    digests: frozenset[DigestAlgorithm] = MODERN_DIGESTS
+    ciphers: frozenset[CipherAlgorithm] = MODERN_CIPHERS
+    #: every certificate of the partner that is valid for signatures now (rollover: several)
+    verify_with: tuple[Certificate, ...] = ()
+    decrypt_with: tuple[DecryptionKey, ...] = ()
+    #: a signature without signed attributes is refused unless this is off (DESIGN §13)
+    require_signed_attributes: bool = True
+    #: for unsigned messages whose options name no digest (MIC-05)
+    default_digest: DigestAlgorithm = DigestAlgorithm.SHA256
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a message may cost; sizes in bytes. Each is a setting (SEC-09)."""
+
+    #: layers around the payload; RFC 4130 and RFC 5402 need three
+    depth: int = 5
+    #: the CMS part of a multipart/signed, and SignerInfos with certificates of any SignedData (threats R9)
+    signature: int = 1024 * 1024
+    #: all RecipientInfos together (threats R9)
+    recipients_size: int = 64 * 1024
+    recipients: int = 20
+    signers: int = 10
+    #: decompressed octets, absolute and as a multiple of what was compressed (threats R8)
+    decompressed: int = 16 * 1024**3
+    ratio: int = 1032  # zlib's own ceiling is 1032:1; lower it where bombs are a worry
+    #: an MDN is read into memory
+    mdn: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundPolicy:
+    """How a message to this partner is built."""
+
+    as2_from: str
+    as2_to: str
+    sign: DigestAlgorithm | None = DigestAlgorithm.SHA256
+    encrypt: CipherAlgorithm | None = CipherAlgorithm.AES128_CBC
+    compress: Compression = Compression.NONE
+    mdn: MDNMode = MDNMode.SYNC
+    mdn_signed: bool = True
+    #: where an async MDN is to be posted: our own public URL
+    mdn_url: str = ""
+    sign_with: SigningKey | None = None
+    encrypt_to: Certificate | None = None
+    key_transport: KeyTransport = KeyTransport.RSA_V15
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadInfo:
+    """What is known of the bytes to send."""
+
+    size: int
+    content_type: str = "application/EDI-X12"
+    filename: str = ""
