@@ -50,7 +50,7 @@ class Composition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What makes one message different from the next: given from outside, so that the core is pure."""
+    """What makes one message different from the next: from outside, so that the core is pure."""
 
     message_id: str
     now: datetime

@@ -1,7 +1,7 @@
-"""What can be wrong with a message: one class for each disposition modifier of RFC 4130, section 7.5.
+"""What can be wrong with a message: a class for each disposition modifier (RFC 4130 §7.5).
 
-``reason`` is for our operator and may name certificates, lengths and settings. ``explanation`` is all
-that the partner is told: the same words for every fault of a class, so that an answer reveals
+``reason`` is for our operator and may name certificates, lengths and settings. ``explanation`` is
+all that the partner is told: the same words for every fault of a class, so that an answer reveals
 nothing about keys or contents. Configuration errors stand outside this tree.
 """
 
@@ -13,7 +13,7 @@ class AS2Error(Exception):
 
     #: the disposition modifier, spelt as RFC 4130 section 7.5 spells it
     modifier: ClassVar[str] = "unexpected-processing-error"
-    #: "error" goes with disposition type "processed", "failure" with "failed" (RFC 4130 §7.5.3, §7.5.4)
+    #: "error" goes with type "processed", "failure" with "failed" (RFC 4130 §7.5.3, §7.5.4)
     severity: ClassVar[str] = "error"
     #: the sentence that goes to the partner
     explanation: ClassVar[str] = "The message could not be processed."
@@ -40,7 +40,7 @@ class LimitExceeded(UnexpectedProcessingError):
 
 
 class DecryptionFailed(AS2Error):
-    """No key of ours opens it, or what comes out is not a MIME entity: one answer for all of these."""
+    """No key of ours opens it, or what comes out is no MIME entity: one answer for all of these."""
 
     modifier = "decryption-failed"
     explanation = "The message could not be decrypted."
@@ -107,4 +107,4 @@ class MalformedMDN(AS2Error):
 
 
 class MDNMismatch(AS2Error):
-    """A readable MDN that does not answer this message: other ids, other names, unsigned, no MIC."""
+    """A readable MDN that does not answer this message: other ids or names, unsigned, no MIC."""

@@ -1,4 +1,7 @@
-"""Message integrity check (MIC): RFC 4130, sections 7.3.1 and 7.4.3. Which octets: conformance §1.5."""
+"""Message integrity check (MIC): RFC 4130, sections 7.3.1 and 7.4.3.
+
+Which octets it is taken over is decided where messages are read (``receive``) and made (``send``).
+"""
 
 import base64
 import binascii
@@ -20,9 +23,9 @@ class MIC:
 
     @classmethod
     def parse(cls, field: str, default: DigestAlgorithm = DigestAlgorithm.SHA256) -> Self | None:
-        """Read ``<base64>, <algorithm>``; None for an empty value, ``default`` if no algorithm is named.
+        """Read ``<base64>, <algorithm>``; None for an empty value.
 
-        Blanks inside and missing ``=`` are forgiven (MIC-09). Raises MalformedMDN.
+        ``default`` stands in if no algorithm is named. Blanks inside and missing ``=`` are forgiven (MIC-09). Raises MalformedMDN.
         """
         encoded, _, name = field.partition(",")
         encoded = "".join(encoded.split()).rstrip("=")
@@ -36,7 +39,10 @@ class MIC:
         return cls(digest, algorithm)
 
     def field(self, spelling: str | None = None) -> str:
-        """Write a Received-content-MIC value on one line; ``spelling`` repeats the requester's (MIC-08)."""
+        """Write a Received-content-MIC value on one line.
+
+        ``spelling`` repeats the algorithm as the requester spelt it (MIC-08).
+        """
         return f"{self.encoded}, {spelling or self.algorithm.wire_name}"
 
     @property

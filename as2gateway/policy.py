@@ -72,7 +72,7 @@ class Limits:
 
     #: layers around the payload; RFC 4130 and RFC 5402 need three
     depth: int = 5
-    #: the CMS part of a multipart/signed, and SignerInfos with certificates of any SignedData (threats R9)
+    #: the CMS part of a multipart/signed; SignerInfos and certificates of any SignedData (R9)
     signature: int = 1024 * 1024
     #: all RecipientInfos together (threats R9)
     recipients_size: int = 64 * 1024

@@ -1,8 +1,8 @@
 """Generator parsers over bytes that arrive in pieces.
 
-A parser is a generator over a ``Source``. It reads top to bottom like blocking code; where bytes are
-missing it yields None, and it yields what it has made. ``Layer`` runs one parser: octets go in by
-``feed``, what the parser yields comes out. Parsers nest by feeding what they make into an inner
+A parser is a generator over a ``Source``. It reads top to bottom like blocking code; where bytes
+are missing it yields None, and it yields what it has made. ``Layer`` runs one parser: octets go in
+by ``feed``, what the parser yields comes out. Parsers nest by feeding what they make into an inner
 ``Layer`` (see ``receive``). Any cut of the input gives the same output, and n octets cost O(n).
 """
 
@@ -133,7 +133,10 @@ class Layer(Generic[T, R]):
             yield from self._run()
 
     def end(self) -> Iterator[T]:
-        """Say that the octets are complete; iterate to get the rest. Raises what the parser raises."""
+        """Say that the octets are complete; iterate to get the rest.
+
+        Raises what the parser raises.
+        """
         self._source.end()
         yield from self._run()
 
