@@ -2,5 +2,6 @@
 
 Start with ``engine``: all that a gateway asks of this package, as three short protocols. What a
 connection wants is said in ``policy``, what a receiver answers in ``events``, what can be wrong in
-``errors``. Then follow a message in by ``receive`` and out by ``send``. No Django, no I/O, no clock.
+``errors``. Then follow a message in by ``receive`` and out by ``send``. There is no Django here,
+no I/O and no clock.
 """

@@ -25,7 +25,8 @@ class MIC:
     def parse(cls, field: str, default: DigestAlgorithm = DigestAlgorithm.SHA256) -> Self | None:
         """Read ``<base64>, <algorithm>``; None for an empty value.
 
-        ``default`` stands in if no algorithm is named. Blanks inside and missing ``=`` are forgiven (MIC-09). Raises MalformedMDN.
+        ``default`` stands in if no algorithm is named. Blanks inside and missing ``=`` are
+        forgiven (MIC-09). Raises MalformedMDN.
         """
         encoded, _, name = field.partition(",")
         encoded = "".join(encoded.split()).rstrip("=")
