@@ -1,0 +1,20 @@
+"""What happened to each document: one module a table."""
+
+from messages.models.attempts import Attempt, ErrorClass
+from messages.models.deliveries import Delivery, DeliveryState
+from messages.models.mdns import MDN, MDNState
+from messages.models.messages import Direction, Message, State
+from messages.models.senders import UnknownSender
+
+__all__ = [
+    "MDN",
+    "Attempt",
+    "Delivery",
+    "DeliveryState",
+    "Direction",
+    "ErrorClass",
+    "MDNState",
+    "Message",
+    "State",
+    "UnknownSender",
+]

@@ -1,0 +1,55 @@
+"""Attempt: one POST, of a message or of an async MDN."""
+
+from django.db import models
+from django.db.models import Q
+
+from messages.models.mdns import MDN
+from messages.models.messages import Message
+
+
+class ErrorClass(models.TextChoices):
+    """What kind of fault ended an attempt; empty in the row = none."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    CUT = "cut"
+    HTTP = "http"
+    ANSWER = "answer"
+    LOST = "lost"
+
+
+class Attempt(models.Model):
+    """One POST and what came of it."""
+
+    message = models.ForeignKey(
+        Message, models.PROTECT, null=True, blank=True, related_name="attempt_rows"
+    )
+    mdn = models.ForeignKey(MDN, models.PROTECT, null=True, blank=True, related_name="attempt_rows")
+    number = models.PositiveIntegerField()
+    url = models.CharField("URL", max_length=2000)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    peer = models.CharField(max_length=60, blank=True, help_text="Address and port reached.")
+    http_status = models.PositiveSmallIntegerField("HTTP status", null=True, blank=True)
+    tls_version = models.CharField("TLS version", max_length=10, blank=True)
+    tls_suite = models.CharField("TLS suite", max_length=60, blank=True)
+    tls_fingerprint = models.CharField("TLS certificate", max_length=64, blank=True)
+    error_class = models.CharField(max_length=10, choices=ErrorClass, blank=True)
+    error_text = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["started_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(message__isnull=False, mdn__isnull=True)
+                | Q(message__isnull=True, mdn__isnull=False),
+                name="attempt_of_message_or_mdn",
+            ),
+            models.UniqueConstraint(fields=["message", "number"], name="attempt_number_once"),
+            models.UniqueConstraint(fields=["mdn", "number"], name="mdn_attempt_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"

@@ -1,0 +1,49 @@
+"""Delivery: handing a received payload to the business side."""
+
+from django.db import models
+from django.db.models import Q
+
+from messages.models.messages import Message
+from messages.models.work import DueQuerySet, Work
+
+
+class DeliveryState(models.TextChoices):
+    """Whether the business side has it."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    HELD = "held"
+
+
+class Delivery(Work):
+    """One hand-over along one route; the target's name is fixed when the row is made."""
+
+    FOLDER = "folder"
+
+    message = models.ForeignKey(Message, models.PROTECT, related_name="deliveries")
+    route = models.CharField(max_length=20, default=FOLDER)
+    #: for a folder: the final file's path below the inbox, known before the first try (DESIGN §6)
+    target = models.CharField(max_length=500)
+    state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.QUEUED)
+    failure_text = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DueQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "route", "target"], name="delivery_once_a_route"
+            ),
+            models.CheckConstraint(
+                condition=Q(due_at__isnull=False, state=DeliveryState.QUEUED)
+                | (Q(due_at__isnull=True) & ~Q(state=DeliveryState.QUEUED)),
+                name="delivery_due_while_queued",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.route}: {self.target}"

@@ -1,0 +1,157 @@
+"""Message: one AS2 message, ours or theirs. A row outlives the settings that it was made with."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.policy import MDNMode
+from messages.models.work import DueQuerySet, Work
+from partners.models import Connection
+
+
+class Direction(models.TextChoices):
+    """Whose document it is."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class State(models.TextChoices):
+    """Where a message is. Inbound: received → accepted | rejected. Outbound: the others.
+
+    queued: payload is ours, wire bytes not built or not sent yet · sending: an attempt has begun ·
+    waiting: sent, an async MDN is outstanding · delivered: a positive MDN proves it, or none was asked
+    for and the partner answered 2xx · failed: given up, ``failure_text`` says why.
+    """
+
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    QUEUED = "queued"
+    SENDING = "sending"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Message(Work):
+    """An AS2 message. Bytes live in the store under the keys named here, never in the database."""
+
+    direction = models.CharField(max_length=8, choices=Direction)
+    state = models.CharField(max_length=10, choices=State, db_index=True)
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="messages")
+    #: names as they were, for a row that outlives its partner's settings
+    organization_name = models.CharField(max_length=200)
+    partner_name = models.CharField(max_length=200)
+    as2_from = models.CharField("AS2-From", max_length=128)
+    as2_to = models.CharField("AS2-To", max_length=128)
+    message_id = models.CharField("Message-ID", max_length=998)  # RFC 4130 §5.3.3
+    subject = models.CharField(max_length=998, blank=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    filename = models.CharField(max_length=255, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+
+    failure_code = models.CharField(max_length=60, blank=True, db_index=True)
+    failure_text = models.TextField(blank=True)
+    notes = models.JSONField(default=list, blank=True)
+
+    #: keys in the store; empty = no such file (not made, refused or purged)
+    raw_key = models.CharField(max_length=100, blank=True)
+    payload_key = models.CharField(max_length=100, blank=True)
+    wire_key = models.CharField(max_length=100, blank=True)
+    #: header fields of the HTTP message, [[name, value], …], as received or as sent each time
+    headers = models.JSONField(default=list, blank=True)
+
+    payload_size = models.BigIntegerField(null=True, blank=True)
+    payload_sha256 = models.CharField(max_length=64, blank=True)
+    wire_size = models.BigIntegerField(null=True, blank=True)
+    wire_sha256 = models.CharField(max_length=64, blank=True)
+
+    #: algorithms of the layers, in the words of ``apply``; empty = that layer is absent
+    signed = models.CharField(max_length=10, blank=True)
+    encrypted = models.CharField(max_length=15, blank=True)
+    compressed = models.BooleanField(default=False)
+    #: {digest algorithm: hex}: of our own octets when outbound, the one returned when inbound
+    mics = models.JSONField(default=dict, blank=True)
+
+    mdn_mode = models.CharField("MDN", max_length=5, default=MDNMode.NONE)
+    mdn_signed = models.BooleanField("signed MDN", default=False)
+    mdn_deadline = models.DateTimeField(null=True, blank=True)
+
+    #: EDI facts read from the payload's envelope
+    edi_standard = models.CharField(max_length=10, blank=True)
+    edi_type = models.CharField(max_length=20, blank=True)
+    edi_control_number = models.CharField(max_length=20, blank=True)
+
+    #: settings and certificate fingerprints this message was made or judged by
+    settings = models.JSONField(default=dict, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DueQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            # Only an accepted message claims its names (threats R17): what failed may come again.
+            models.UniqueConstraint(
+                fields=["as2_from", "as2_to", "message_id"],
+                condition=Q(direction=Direction.INBOUND, state=State.ACCEPTED),
+                name="inbound_message_once",
+            ),
+            models.UniqueConstraint(
+                fields=["message_id"],
+                condition=Q(direction=Direction.OUTBOUND),
+                name="outbound_message_id_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    direction=Direction.INBOUND,
+                    state__in=[State.RECEIVED, State.ACCEPTED, State.REJECTED],
+                )
+                | Q(
+                    direction=Direction.OUTBOUND,
+                    state__in=[
+                        State.QUEUED,
+                        State.SENDING,
+                        State.WAITING,
+                        State.DELIVERED,
+                        State.FAILED,
+                    ],
+                ),
+                name="message_state_fits_direction",
+            ),
+            # What is over is never due again; what is not over always is (DESIGN §5).
+            models.CheckConstraint(
+                condition=Q(
+                    due_at__isnull=True,
+                    state__in=[State.ACCEPTED, State.REJECTED, State.DELIVERED, State.FAILED],
+                )
+                | Q(
+                    due_at__isnull=False,
+                    state__in=[State.RECEIVED, State.QUEUED, State.SENDING, State.WAITING],
+                ),
+                name="message_due_while_open",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["as2_from", "as2_to", "message_id"], name="message_names"),
+            models.Index(fields=["connection", "state"], name="message_connection_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+    @property
+    def kept_mics(self) -> dict[DigestAlgorithm, bytes]:
+        """The kept digests as the core takes them."""
+        return {DigestAlgorithm(name): bytes.fromhex(digest) for name, digest in self.mics.items()}
+
+    @property
+    def header_fields(self) -> tuple[tuple[str, str], ...]:
+        """Header fields as the core takes them."""
+        pairs: list[list[Any]] = self.headers
+        return tuple((str(name), str(value)) for name, value in pairs)

@@ -1,0 +1,23 @@
+"""Unknown senders: a bounded list of names that tried and are not configured."""
+
+from django.db import models
+
+
+class UnknownSender(models.Model):
+    """A pair of AS2 names that no connection has, and how often it came. Nothing of it is stored."""
+
+    as2_from = models.CharField("AS2-From", max_length=128)
+    as2_to = models.CharField("AS2-To", max_length=128)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    count = models.PositiveIntegerField(default=1)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-last_seen"]
+        constraints = [
+            models.UniqueConstraint(fields=["as2_from", "as2_to"], name="unknown_sender_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.as2_from} → {self.as2_to}"

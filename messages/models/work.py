@@ -1,0 +1,49 @@
+"""Work: a row that knows when it is next due. The row is the queue, the broker only wakes workers.
+
+``due_at`` is schedule and lease in one. A claim is a conditional UPDATE that counts rows and pushes
+``due_at`` ahead by the lease; the attempt number it writes is the token with which the result is
+written. A worker that froze past its lease finds another number there, and changes nothing.
+"""
+
+import datetime as dt
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import F
+
+
+class DueQuerySet(models.QuerySet[Any]):
+    """Rows by when they are due."""
+
+    def due(self, now: dt.datetime) -> Self:
+        """Rows whose time has come, the longest waiting first."""
+        return self.filter(due_at__lte=now).order_by("due_at")
+
+
+class Work(models.Model):
+    """A row that is worked on by at most one worker at a time."""
+
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True, editable=False)
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def claim(self, now: dt.datetime, lease: dt.timedelta) -> bool:
+        """Take the row for one attempt; False if it is not due or another worker has it."""
+        due = type(self)._default_manager.filter(pk=self.pk, due_at__lte=now)
+        if due.update(due_at=now + lease, attempts=F("attempts") + 1) == 0:
+            return False
+        self.refresh_from_db()
+        return True
+
+    def settle(self, **changes: Any) -> bool:
+        """Write the outcome of the attempt that this object claimed; False if it is no longer ours."""
+        mine = type(self)._default_manager.filter(
+            pk=self.pk, attempts=self.attempts, due_at=self.due_at
+        )
+        if mine.update(**changes) == 0:
+            return False
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True

@@ -1,0 +1,18 @@
+"""Who we exchange documents with, and as whom: one module a table."""
+
+from partners.models.certificates import CertificateFacts, PartnerCertificate
+from partners.models.connections import Connection, ConnectionState, Environment
+from partners.models.keys import KeyPair
+from partners.models.organizations import Organization
+from partners.models.partners import Partner
+
+__all__ = [
+    "CertificateFacts",
+    "Connection",
+    "ConnectionState",
+    "Environment",
+    "KeyPair",
+    "Organization",
+    "Partner",
+    "PartnerCertificate",
+]

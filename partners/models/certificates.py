@@ -1,0 +1,90 @@
+"""Certificates of partners, and the facts that any certificate of ours or theirs shows as columns."""
+
+import datetime as dt
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from as2gateway.certificates import Certificate
+
+
+class CertificateFacts(models.Model):
+    """A certificate and what is read out of it, so that lists can sort and filter."""
+
+    certificate = models.BinaryField(help_text="DER", editable=False)
+    fingerprint = models.CharField("SHA-256 fingerprint", max_length=64, editable=False)
+    subject = models.CharField(max_length=500, editable=False)
+    issuer = models.CharField(max_length=500, editable=False)
+    serial = models.CharField("serial number", max_length=60, editable=False)
+    key_type = models.CharField(max_length=20, editable=False)
+    key_bits = models.PositiveIntegerField(editable=False)
+    signature_hash = models.CharField(max_length=20, editable=False)
+    not_before = models.DateTimeField(editable=False)
+    not_after = models.DateTimeField(editable=False, db_index=True)
+    activates_at = models.DateTimeField(help_text="In use from then on.")
+    retires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Not accepted from then on; empty = never."
+    )
+
+    class Meta:
+        abstract = True
+
+    def read_facts(self, certificate: Certificate) -> None:
+        """Take a certificate and fill the columns from it; nothing is saved."""
+        self.certificate = certificate.der
+        self.fingerprint = certificate.fingerprint
+        self.subject = certificate.subject[:500]
+        self.issuer = certificate.issuer[:500]
+        self.serial = f"{certificate.serial:x}"[:60]
+        self.key_type = certificate.key_type
+        self.key_bits = certificate.key_bits
+        self.signature_hash = certificate.signature_digest
+        self.not_before = certificate.not_before
+        self.not_after = certificate.not_after
+
+    @property
+    def value(self) -> Certificate:
+        """The certificate as the core takes it."""
+        return Certificate.from_der(bytes(self.certificate))
+
+
+class InUse(models.QuerySet["PartnerCertificate"]):
+    """Which certificates count at a moment."""
+
+    def accepted(self, now: dt.datetime) -> Self:
+        """Every one that has started and has not been retired: all of them verify (DESIGN §5)."""
+        return self.filter(activates_at__lte=now).exclude(retires_at__lte=now)
+
+    def current_first(self, now: dt.datetime) -> Self:
+        """Accepted ones, the one to use first: the latest to have started."""
+        return self.accepted(now).order_by("-activates_at", "-pk")
+
+
+class PartnerCertificate(CertificateFacts):
+    """A certificate that a partner gave us for one connection."""
+
+    connection = models.ForeignKey(
+        "partners.Connection", models.PROTECT, related_name="certificates"
+    )
+    verifies = models.BooleanField(default=True, help_text="Checks signatures of this partner.")
+    encrypts = models.BooleanField(default=True, help_text="We encrypt to it.")
+    tls = models.BooleanField("TLS", default=False, help_text="Their server or client shows it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = InUse.as_manager()
+
+    class Meta:
+        ordering = ["connection", "-activates_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "fingerprint"], name="partner_certificate_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(retires_at__isnull=True) | Q(retires_at__gt=F("activates_at")),
+                name="partner_certificate_retires_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.fingerprint[:16]})"

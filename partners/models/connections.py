@@ -1,0 +1,139 @@
+"""Connection: one AS2 relationship between an organization of ours and a partner (Amazon's own word)."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.db import models
+
+from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.policy import MDNMode
+from partners.models.organizations import Organization, validate_as2_name
+from partners.models.partners import Partner
+
+#: What ``none`` is called where an algorithm could stand; the same word as in ``apply`` files.
+NONE = "none"
+
+SIGN_CHOICES = [(NONE, NONE)] + [
+    (d.value, d.value) for d in DigestAlgorithm if d.value not in {"md5", "sha-224"}
+]
+ENCRYPT_CHOICES = [(NONE, NONE)] + [(c.value, c.value) for c in CipherAlgorithm]
+
+
+class Environment(models.TextChoices):
+    """Whether documents count."""
+
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class ConnectionState(models.TextChoices):
+    """Whether messages flow. Anything but *active* parks outbound messages; inbound still pass."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    SUSPENDED = "suspended"
+
+
+class Connection(models.Model):
+    """Names, address and security settings of one AS2 relationship."""
+
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="connections")
+    partner = models.ForeignKey(Partner, models.PROTECT, related_name="connections")
+    environment = models.CharField(max_length=10, choices=Environment, default=Environment.TEST)
+    state = models.CharField(
+        max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE, db_index=True
+    )
+    as2_id = models.CharField(
+        "partner's AS2 id", max_length=128, validators=[validate_as2_name]  # RFC 4130 §6.2
+    )
+    url = models.CharField(
+        "URL",
+        max_length=2000,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Where we POST messages to.",
+    )
+
+    sign = models.CharField(max_length=10, choices=SIGN_CHOICES, default="sha-256")
+    encrypt = models.CharField(max_length=15, choices=ENCRYPT_CHOICES, default="aes-128-cbc")
+    compress = models.CharField(
+        max_length=15, choices=[(c.value, c.value) for c in Compression], default=Compression.NONE
+    )
+    mdn = models.CharField(
+        "MDN", max_length=5, choices=[(m.value, m.value) for m in MDNMode], default=MDNMode.SYNC
+    )
+    mdn_signed = models.BooleanField("signed MDN", default=True)
+
+    require_signature = models.BooleanField(
+        default=True, help_text="Refuse unsigned messages from this partner."
+    )
+    require_encryption = models.BooleanField(
+        default=True, help_text="Refuse unencrypted messages from this partner."
+    )
+    accept_sha1 = models.BooleanField(
+        "accept SHA-1", default=False, help_text="Old partners only: SHA-1 signatures are weak."
+    )
+    accept_3des = models.BooleanField(
+        "accept 3DES", default=False, help_text="Old partners only: triple DES is weak."
+    )
+    require_signed_attributes = models.BooleanField(
+        default=True,
+        help_text="Refuse signatures without signed attributes, which can be made ambiguous.",
+    )
+
+    content_type = models.CharField(max_length=200, default="application/EDI-X12")
+    subject = models.CharField(max_length=200, blank=True)
+    engine = models.CharField(
+        max_length=20, blank=True, help_text="Empty takes the installation's (AS2_ENGINE)."
+    )
+
+    max_attempts = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="POSTs of one message before it fails.",
+    )
+    first_gap_minutes = models.PositiveSmallIntegerField(
+        default=5,  # conformance REL-03: 5, 10, 20, 40 minutes …
+        validators=[MinValueValidator(1), MaxValueValidator(1440)],
+        help_text="Minutes to the second attempt; each further gap is twice as long.",
+    )
+    connect_timeout = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1)], help_text="Seconds."
+    )
+    response_timeout = models.PositiveSmallIntegerField(
+        default=120, validators=[MinValueValidator(1)], help_text="Seconds without a byte."
+    )
+    mdn_wait_minutes = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(1)],
+        help_text="How long an async MDN may take before the message is sent again.",
+    )
+    parallel = models.PositiveSmallIntegerField(
+        "parallel sends", default=4, validators=[MinValueValidator(1), MaxValueValidator(64)]
+    )
+    ordered = models.BooleanField(
+        "strict order", default=False, help_text="One message at a time, oldest first."
+    )
+    mdn_hosts = models.CharField(
+        "hosts for async MDNs",
+        max_length=500,
+        blank=True,
+        help_text="Hosts besides the URL's to which this partner may have MDNs sent, by comma.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["partner", "environment", "as2_id"]
+        constraints = [
+            # A message is told apart by its two AS2 names (RFC 4130 §6.2).
+            models.UniqueConstraint(
+                fields=["organization", "as2_id"], name="connection_names_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization.as2_id} → {self.as2_id}"
+
+    def clean(self) -> None:
+        """Refuse settings that could never deliver; the admin shows these by field."""
+        if self.organization_id and self.as2_id == self.organization.as2_id:
+            raise ValidationError({"as2_id": "The partner's AS2 id must differ from our own."})
