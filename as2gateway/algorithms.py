@@ -26,7 +26,7 @@ class DigestAlgorithm(StrEnum):
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Read any spelling on the wire (``SHA1``, ``sha2_256``, ``rsa-sha256``); else ValueError."""
+        """Read any spelling seen (``SHA1``, ``sha2_256``, ``rsa-sha256``); ValueError if none."""
         text = name.strip().strip('"').strip().lower()
         match = _DIGEST_NAME.fullmatch(text)
         if match is None:
