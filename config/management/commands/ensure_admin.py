@@ -1,0 +1,31 @@
+"""``manage.py ensure_admin``: an administrator with a given password, made or mended."""
+
+import os
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+PASSWORD = "AS2_ADMIN_PASSWORD"  # noqa: S105  the name of a variable, no password
+
+
+class Command(BaseCommand):
+    """Create a superuser, or give an existing one a new password; for containers and first starts."""
+
+    help = f"Create or update an administrator; the password is read from {PASSWORD}."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the user's name."""
+        parser.add_argument("username")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the user; CommandError without a password, so that none is ever guessable."""
+        password = os.environ.get(PASSWORD, "")
+        if not password:
+            raise CommandError(f"Set {PASSWORD} to the password that the administrator shall have.")
+        users = get_user_model()
+        user, created = users.objects.get_or_create(username=options["username"])
+        user.is_active = user.is_staff = user.is_superuser = True
+        user.set_password(password)
+        user.save()
+        self.stdout.write(f"{user.get_username()}: {'created' if created else 'password changed'}")

@@ -1,0 +1,32 @@
+"""An administrator for containers and the demonstration."""
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import CommandError, call_command
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_makes_an_administrator_who_can_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AS2_ADMIN_PASSWORD", "first-password")
+    call_command("ensure_admin", "ada")
+    user = authenticate(username="ada", password="first-password")
+    assert user is not None
+    assert user.is_superuser
+
+
+def test_a_second_run_changes_the_password_of_the_same_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for password in ("first-password", "second-password"):
+        monkeypatch.setenv("AS2_ADMIN_PASSWORD", password)
+        call_command("ensure_admin", "ada")
+    assert authenticate(username="ada", password="first-password") is None
+    assert authenticate(username="ada", password="second-password") is not None
+
+
+def test_no_password_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AS2_ADMIN_PASSWORD", raising=False)
+    with pytest.raises(CommandError, match="AS2_ADMIN_PASSWORD"):
+        call_command("ensure_admin", "ada")
+    assert not get_user_model().objects.exists()
