@@ -1,0 +1,256 @@
+"""Store: octets under our own names, never a partner's. What the database points to is on disk.
+
+A file begins in quarantine, where nothing refers to it. ``commit_all`` makes several durable at
+once: their contents, then their final names, then the directory that holds the names. Only after
+that may a row name them, so a row never points to nothing (threats 4.2). What a crash leaves in
+quarantine is swept. A failed fsync is final: the file counts as lost and is never synced again.
+"""
+
+import datetime as dt
+import functools
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from django.conf import settings
+
+#: Bytes read at once; big enough for the digests and ciphers to run outside Python.
+CHUNK = 256 * 1024
+#: Bytes that a file may have while it stays in memory until it is committed: a usual document
+#: that is refused never touches the disk, and one that is accepted is not read back from it.
+_IN_MEMORY = 64 * 1024
+
+_QUARANTINE = "quarantine"
+_KEY = re.compile(r"\d{4}/\d\d/\d\d/[0-9a-f]{32}\.(?:raw|payload|wire|mdn)")
+
+
+class Kind(StrEnum):
+    """What a file is; the suffix of its name."""
+
+    RAW = "raw"
+    PAYLOAD = "payload"
+    WIRE = "wire"
+    MDN = "mdn"
+
+
+class Writer:
+    """A file being written. As a context manager it discards what was not committed."""
+
+    def __init__(self, store: "Store", kind: Kind) -> None:
+        name = f"{uuid.uuid4().hex}.{kind}"
+        self.key = f"{dt.datetime.now(dt.UTC):%Y/%m/%d}/{name}"
+        self.size = 0
+        self._store = store
+        self._path = store.root / _QUARANTINE / name
+        self._digest = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self._committed = False
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what has been written so far, hexadecimal."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Append octets."""
+        self.size += len(data)
+        self._digest.update(data)
+        if self._file is not None:
+            self._file.write(data)
+            return
+        self._pieces.append(data)
+        if self.size > _IN_MEMORY:
+            self._spill()
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """Read back what has been written; do not write meanwhile."""
+        if self._file is None:
+            yield from self._pieces
+            return
+        self._file.flush()
+        with self._path.open("rb", buffering=0) as file:
+            yield from _read(file, size)
+
+    def commit(self) -> None:
+        """Make the file durable under its key."""
+        commit_all([self])
+
+    def discard(self) -> None:
+        """Forget the file, unless it was committed."""
+        self.close()
+        self._pieces.clear()
+        if not self._committed:
+            self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Release the descriptor; the file stays where it is."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+    def _spill(self) -> BinaryIO:
+        """Put what is held in memory into the file in quarantine."""
+        if self._file is None:
+            self._file = _create(self._path)
+            for piece in self._pieces:
+                self._file.write(piece)
+            self._pieces.clear()
+        return self._file
+
+    def _sync(self) -> None:
+        file = self._spill()
+        file.flush()
+        os.fsync(file.fileno())
+        self.close()
+
+    def _rename(self) -> Path:
+        """Take the final name; return the directory that must be synced for it to last."""
+        final = self._store.root / self.key
+        self._store.ensure_directory(final.parent)
+        self._path = self._path.rename(final)
+        return final.parent
+
+    def _settle(self) -> None:
+        self._committed = True
+
+
+def commit_all(writers: Iterable[Writer]) -> None:
+    """Make several files durable with one pass over their directory.
+
+    Raises OSError; none of them then counts as committed, and discarding removes them all.
+    """
+    batch = list(writers)
+    for writer in batch:
+        writer._sync()  # noqa: SLF001  a writer's own module: the batch is its commit
+    for directory in {writer._rename() for writer in batch}:  # noqa: SLF001  the same
+        sync_directory(directory)
+    for writer in batch:
+        writer._settle()  # noqa: SLF001  the same
+
+
+class Store:
+    """Files under one root, by key. Nothing outside this module knows that they are files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: set[Path] = set()
+
+    def writer(self, kind: Kind) -> Writer:
+        """Begin a file."""
+        return Writer(self, kind)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a committed file for reading; FileNotFoundError if it is gone."""
+        return self._path(key).open("rb", buffering=0)
+
+    def chunks(self, key: str, size: int = CHUNK) -> Iterator[bytes]:
+        """Read a file in pieces of at most ``size`` bytes."""
+        with self.open(key) as file:
+            yield from _read(file, size)
+
+    def read(self, key: str, limit: int) -> bytes:
+        """Read a small file whole; ValueError if it has more than ``limit`` bytes."""
+        if self.size(key) > limit:
+            raise ValueError(f"{key} has more than {limit} bytes")
+        return b"".join(self.chunks(key))
+
+    def size(self, key: str) -> int:
+        """Bytes of a file."""
+        return self._path(key).stat().st_size
+
+    def delete(self, key: str) -> None:
+        """Remove a file if it is there; the caller sees to it that no row names it."""
+        self._path(key).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """Bytes that may still be written."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = os.statvfs(self.root)
+        return facts.f_bavail * facts.f_frsize
+
+    def sweep_quarantine(self, older_than: dt.timedelta) -> int:
+        """Remove what crashes left behind: files not written to for that long. How many."""
+        limit = time.time() - older_than.total_seconds()
+        swept = 0
+        for path in (self.root / _QUARANTINE).glob("*"):
+            try:
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+                    swept += 1
+            except FileNotFoundError:
+                continue  # committed or swept by another process meanwhile
+        return swept
+
+    def ensure_directory(self, directory: Path) -> None:
+        """Make a directory that outlives a power cut, and remember it.
+
+        Another process may have made it and not yet synced it: its parents are synced once a
+        process in any case.
+        """
+        if directory in self._known:
+            return
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in directory.parents:
+            sync_directory(parent)
+            if parent == self.root:
+                break
+        self._known.add(directory)
+
+    def _path(self, key: str) -> Path:
+        # Keys come from our own rows; should one not, it names no file outside the store.
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"not a key of the store: {key[:100]!r}")
+        return self.root / key
+
+
+def get_store() -> Store:
+    """The store of this installation (AS2_STORE)."""
+    return _store_at(Path(settings.AS2_STORE))
+
+
+@functools.lru_cache(maxsize=8)
+def _store_at(root: Path) -> Store:
+    return Store(root)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def _read(file: BinaryIO, size: int) -> Iterator[bytes]:
+    read: Callable[[], bytes] = functools.partial(file.read, size)
+    yield from iter(read, b"")

@@ -1,0 +1,184 @@
+import datetime as dt
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import SettingsWrapper
+
+from messages import store as store_module
+from messages.store import Kind, Store, commit_all, get_store
+
+SMALL = b"UNA:+.? '"
+LARGE = bytes(range(256)) * 1024
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def files(store: Store) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("content", [b"", SMALL, LARGE])
+def test_what_is_committed_reads_back(store: Store, content: bytes) -> None:
+    with store.writer(Kind.RAW) as writer:
+        for start in range(0, len(content), 1000):
+            writer.write(content[start : start + 1000])
+        writer.commit()
+    assert b"".join(store.chunks(writer.key)) == content
+    assert store.size(writer.key) == writer.size == len(content)
+    assert writer.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_what_is_written_reads_back_before_it_is_committed(store: Store, content: bytes) -> None:
+    with store.writer(Kind.RAW) as writer:
+        writer.write(content)
+        assert b"".join(writer.chunks()) == content
+        writer.write(b"more")
+        assert b"".join(writer.chunks()) == content + b"more"
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_what_is_not_committed_is_discarded(store: Store, content: bytes) -> None:
+    with store.writer(Kind.PAYLOAD) as writer:
+        writer.write(content)
+    assert files(store) == []
+    with pytest.raises(FileNotFoundError):
+        store.open(writer.key)
+
+
+def test_a_file_is_in_quarantine_until_it_is_committed(store: Store) -> None:
+    with store.writer(Kind.PAYLOAD) as writer:
+        writer.write(LARGE)
+        [path] = files(store)
+        assert path.parent.name == "quarantine"
+        writer.commit()
+        assert files(store) == [store.root / writer.key]
+
+
+def test_files_are_private(store: Store) -> None:
+    with store.writer(Kind.RAW) as writer:
+        writer.write(SMALL)
+        writer.commit()
+    assert stat.S_IMODE((store.root / writer.key).stat().st_mode) == 0o600
+
+
+def test_contents_are_synced_before_names_and_names_before_their_directory(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def note(label: str, call: Callable[..., None]) -> Callable[..., None]:
+        def noted(*arguments: object) -> None:
+            is_directory = label == "sync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)  # type: ignore[arg-type]  # fsync's only argument is a descriptor
+            done.append("directory" if is_directory else label)
+            call(*arguments)
+
+        return noted
+
+    writers = [store.writer(Kind.RAW), store.writer(Kind.PAYLOAD), store.writer(Kind.MDN)]
+    store.ensure_directory((store.root / writers[0].key).parent)
+    monkeypatch.setattr(os, "fsync", note("sync", os.fsync))
+    monkeypatch.setattr(os, "rename", note("name", os.rename))
+    commit_all(writers)
+    assert done == ["sync"] * 3 + ["name"] * 3 + ["directory"]
+
+
+@pytest.mark.parametrize("fault_at", [1, 2, 3])
+def test_a_failed_sync_leaves_nothing_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch, fault_at: int
+) -> None:
+    calls = iter(range(1, 100))
+    writers = [store.writer(Kind.RAW), store.writer(Kind.PAYLOAD)]
+    store.ensure_directory((store.root / writers[0].key).parent)
+
+    def fail(descriptor: int) -> None:
+        if next(calls) == fault_at:
+            raise OSError(5, "failing disk", descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with writers[0], writers[1], pytest.raises(OSError, match="failing disk"):
+        commit_all(writers)
+    assert files(store) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "2026/01/01/../../../x.raw",
+        "quarantine/" + "0" * 32 + ".raw",
+        "2026/01/01/" + "0" * 32 + ".raw\n",
+        "2026/01/01/" + "0" * 32 + ".exe",
+        "",
+    ],
+)
+def test_a_key_that_is_not_ours_names_no_file(store: Store, key: str) -> None:
+    for use in (store.open, store.size, store.delete):
+        with pytest.raises(ValueError, match="not a key"):
+            use(key)
+
+
+def test_reading_into_memory_is_bounded(store: Store) -> None:
+    with store.writer(Kind.MDN) as writer:
+        writer.write(SMALL)
+        writer.commit()
+    assert store.read(writer.key, limit=len(SMALL)) == SMALL
+    with pytest.raises(ValueError, match="more than 8 bytes"):
+        store.read(writer.key, limit=len(SMALL) - 1)
+
+
+def test_deleting_twice_is_harmless(store: Store) -> None:
+    with store.writer(Kind.MDN) as writer:
+        writer.commit()
+    store.delete(writer.key)
+    store.delete(writer.key)
+    assert files(store) == []
+
+
+def test_the_sweep_takes_old_files_from_quarantine_only(store: Store) -> None:
+    committed, old, fresh = (store.writer(Kind.RAW) for _ in range(3))
+    for writer in (committed, old, fresh):
+        writer.write(LARGE)
+    committed.commit()
+    past = time.time() - 7200
+    quarantined = store.root / "quarantine" / Path(old.key).name
+    for path in (quarantined, store.root / committed.key):
+        os.utime(path, (past, past))
+    assert store.sweep_quarantine(dt.timedelta(hours=1)) == 1
+    assert not quarantined.exists()
+    assert {path.name for path in files(store)} == {
+        Path(committed.key).name,
+        Path(fresh.key).name,
+    }
+    old.close()
+    fresh.discard()
+
+
+def test_the_parents_of_a_new_directory_are_synced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(store_module, "sync_directory", synced.append)
+    directory = store.root / "2026" / "01" / "02"
+    store.ensure_directory(directory)
+    store.ensure_directory(directory)
+    assert synced == [directory.parent, directory.parent.parent, store.root]
+
+
+def test_free_space_is_known(store: Store) -> None:
+    assert store.free_bytes() > 0
+
+
+def test_the_store_lives_where_the_settings_say(settings: SettingsWrapper, tmp_path: Path) -> None:
+    settings.AS2_STORE = tmp_path
+    assert get_store().root == tmp_path
+    assert get_store() is get_store()
