@@ -1,0 +1,146 @@
+"""What the HTTP header fields of a message say: who to whom, and which MDN is asked for.
+
+RFC 4130 sections 6 and 7.3. Policy is not applied here: whether a delivery URL may be called, or
+whether sender and receiver may be the same, is for whoever knows the connection.
+"""
+
+import re
+from dataclasses import dataclass
+
+from as2gateway import names
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.errors import (
+    AS2Error,
+    MalformedRequest,
+    UnsupportedFormat,
+    UnsupportedMICAlgorithms,
+)
+from as2gateway.headers import Headers
+from as2gateway.mime.content_type import ContentType
+
+#: RFC 4130 §5.3.3; shorter limits have failed certification (HDR-14)
+MAX_MESSAGE_ID = 998
+
+#: Fields that decide who, what and how much; two of one kind are a smuggling attempt (R2).
+_SINGLE = ("AS2-From", "AS2-To", "Message-ID", "Content-Type", "Content-Length")
+#: Fields that we repeat or act on, hence printable ASCII only (R2).
+_PRINTABLE = ("AS2-From", "AS2-To", "Message-ID", "Receipt-Delivery-Option")
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+_PROTOCOL = re.compile(r"(?:application/)?(?:x-)?pkcs-?7-signature")
+_IMPORTANCE = frozenset({"optional", "required"})
+
+#: Digests that we make MICs and MDN signatures with; MD5 is only read, where a policy allows it.
+SUPPORTED_DIGESTS = frozenset(DigestAlgorithm) - {DigestAlgorithm.MD5}
+
+
+@dataclass(frozen=True, slots=True)
+class MDNRequest:
+    """The MDN that a sender asks for."""
+
+    signed: bool = False
+    #: first of the listed algorithms that is supported; None if none is listed (HDR-24, MIC-05)
+    digest: DigestAlgorithm | None = None
+    #: how the requester spelt that algorithm, to be repeated in the MDN (MIC-08)
+    spelling: str | None = None
+    #: where the MDN is to be posted; empty = it is the answer to the request
+    url: str = ""
+    #: why the request cannot be honoured: then only this may be answered (HDR-22, MIC-06)
+    failure: AS2Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AS2Request:
+    """The header fields of a message, read."""
+
+    as2_from: str
+    as2_to: str
+    #: exactly as received (HDR-15); None if there is none
+    message_id: str | None
+    subject: str
+    mdn: MDNRequest | None
+    content_type: ContentType
+
+
+def read_request(headers: Headers) -> AS2Request:
+    """Read the fields of a message. MalformedRequest for what no MDN can answer (HDR-07, R2)."""
+    for name in _SINGLE:
+        if len(headers.get_all(name)) > 1:
+            raise MalformedRequest(f"more than one {name} field")
+    for name in _PRINTABLE:
+        if _NOT_PRINTABLE.search(headers.get(name) or ""):
+            raise MalformedRequest(f"{name} contains characters outside printable ASCII")
+    return AS2Request(
+        as2_from=_read_name(headers, "AS2-From"),
+        as2_to=_read_name(headers, "AS2-To"),
+        message_id=_read_message_id(headers),
+        subject=headers.get("Subject") or "",
+        mdn=_read_mdn_request(headers),
+        content_type=ContentType.parse(headers.get("Content-Type")),
+    )
+
+
+def _read_name(headers: Headers, field: str) -> str:
+    value = headers.get(field)
+    if value is None:
+        raise MalformedRequest(f"the {field} field is missing")
+    try:
+        return names.unquote(value)
+    except ValueError as error:
+        raise MalformedRequest(f"{field}: {error}") from error
+
+
+def _read_message_id(headers: Headers) -> str | None:
+    message_id = headers.get("Message-ID")
+    if message_id and len(message_id) > MAX_MESSAGE_ID:
+        raise MalformedRequest(f"Message-ID of {len(message_id)} characters")
+    return message_id or None
+
+
+def _read_mdn_request(headers: Headers) -> MDNRequest | None:
+    # Its presence asks, whatever its value; nothing else does (HDR-18, HDR-19, HDR-26).
+    if "Disposition-Notification-To" not in headers:
+        return None
+    options = _read_options("; ".join(headers.get_all("Disposition-Notification-Options")))
+    protocol = options.pop("signed-receipt-protocol", _Option())
+    micalg = options.pop("signed-receipt-micalg", _Option())
+    signed = any(_PROTOCOL.fullmatch(value.lower()) for value in protocol.values)
+    digest, spelling = _first_supported(micalg.values)
+    failure: AS2Error | None = None
+    if (protocol.required and not signed) or any(each.required for each in options.values()):
+        failure = UnsupportedFormat("a required MDN option is not known here")
+    elif digest is None and (micalg.values or micalg.required):
+        # Never another digest than those listed, also if they are optional (MIC-06).
+        failure = UnsupportedMICAlgorithms(f"no supported digest in {micalg.values!r}"[:400])
+    url = headers.get("Receipt-Delivery-Option") or ""
+    return MDNRequest(signed, digest, spelling, url, failure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    values: tuple[str, ...] = ()
+    required: bool = False
+
+
+def _read_options(text: str) -> dict[str, _Option]:
+    """Read Disposition-Notification-Options; the first option of a name counts (HDR-20)."""
+    options: dict[str, _Option] = {}
+    for parameter in text.replace('"', "").split(";"):
+        name, equals, value = parameter.partition("=")
+        if not equals:
+            continue
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        importance = words.pop(0).lower() if words and words[0].lower() in _IMPORTANCE else ""
+        options.setdefault(name.strip().lower(), _Option(tuple(words), importance == "required"))
+    return options
+
+
+def _first_supported(spellings: tuple[str, ...]) -> tuple[DigestAlgorithm | None, str | None]:
+    for spelling in spellings:
+        try:
+            digest = DigestAlgorithm.parse(spelling)
+        except ValueError:
+            continue
+        if digest in SUPPORTED_DIGESTS:
+            return digest, spelling
+    return None, None
