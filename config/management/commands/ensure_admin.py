@@ -10,7 +10,7 @@ PASSWORD = "AS2_ADMIN_PASSWORD"  # noqa: S105  the name of a variable, no passwo
 
 
 class Command(BaseCommand):
-    """Create a superuser, or give an existing one a new password; for containers and first starts."""
+    """Create a superuser, or give one a new password; for containers and first starts."""
 
     help = f"Create or update an administrator; the password is read from {PASSWORD}."
 
