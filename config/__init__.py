@@ -1,0 +1,1 @@
+"""The house: settings, processes, URLs, logs and health."""

@@ -1,0 +1,29 @@
+"""The Celery application: ``celery -A config.celery worker`` and ``beat``."""
+
+import logging.config
+import os
+import signal
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from django.conf import settings
+
+from config.processes import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("as2gateway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_django_does(**_kwargs: object) -> None:
+    """Keep Celery from replacing our log handlers by its own."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_process_init.connect
+def end_with_the_worker(**_kwargs: object) -> None:
+    """Let no pool process outlive a worker that was killed, and hold on to its lease."""
+    die_with_parent(signal.SIGKILL)

@@ -1,0 +1,121 @@
+"""System checks: what is wrong or dangerous in this installation, in plain words.
+
+Run by every command and by ``serve``; ``manage.py check --database default`` runs all of them.
+"""
+
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 - Django's own name
+from django.core.checks import register as register_check
+from django.db import connections
+
+ENGINES: Final = ("native", "pyas2")
+LOOPBACK: Final = ("127.", "localhost", "[::1]", "unix:")
+POSITIVE: Final = (
+    "AS2_MAX_BODY",
+    "AS2_MAX_HEADERS",
+    "AS2_MAX_HEADER_BYTES",
+    "AS2_READ_TIMEOUT",
+    "AS2_SEND_LEASE",
+    "AS2_SWEEP_SECONDS",
+    "AS2_OUTBOX_SECONDS",
+    "AS2_WEB_WORKERS",
+    "AS2_WEB_THREADS",
+    "AS2_WORKER_CONCURRENCY",
+)
+
+
+def register() -> None:
+    """Hand the checks to Django."""
+    for check in (check_values, check_debugging, check_exposure, check_secrets):
+        register_check(check)
+    register_check(check_durability, Tags.database)
+
+
+def check_values(**_kwargs: Any) -> list[CheckMessage]:
+    """Refuse values that no code could work with."""
+    found: list[CheckMessage] = [
+        Error(f"{name} must be greater than 0.", id="config.E001")
+        for name in POSITIVE
+        if getattr(settings, name) <= 0
+    ]
+    if settings.AS2_ENGINE not in ENGINES:
+        found.append(Error(f"AS2_ENGINE must be one of {', '.join(ENGINES)}.", id="config.E002"))
+    return found
+
+
+def check_debugging(**_kwargs: Any) -> list[CheckMessage]:
+    """Keep tools for tests out of production."""
+    if settings.DEBUG:
+        return [
+            Warning("DEBUG is on: error pages show settings and data to anybody.", id="config.W001")
+        ]
+    if settings.AS2_FAILPOINTS:
+        return [
+            Error(
+                "AS2_FAILPOINTS makes the gateway fail on purpose; it is accepted only with DEBUG.",
+                id="config.E003",
+            )
+        ]
+    return []
+
+
+def check_exposure(**_kwargs: Any) -> list[CheckMessage]:
+    """Warn when passwords of the pages would cross a network in the clear."""
+    local = settings.AS2_BIND.startswith(LOOPBACK)
+    if local or settings.AS2_BASE_URL.startswith("https://"):
+        return []
+    return [
+        Warning(
+            f"The gateway listens on {settings.AS2_BIND} without TLS, so passwords of its pages "
+            f"cross the network in the clear.",
+            hint="Put a proxy with TLS in front and set AS2_BASE_URL to its https:// address.",
+            id="config.W002",
+        )
+    ]
+
+
+def check_secrets(**_kwargs: Any) -> list[CheckMessage]:
+    """Warn about secrets in the home folder that others may read."""
+    return [
+        Warning(
+            f"{path} can be read by other users of this machine.",
+            hint=f"Run: chmod 600 {path}",
+            id="config.W003",
+        )
+        for path in _secret_files()
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    ]
+
+
+def _secret_files() -> Iterable[Path]:
+    return (path for path in (settings.AS2_HOME / "secrets").iterdir() if path.is_file())
+
+
+def check_durability(databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """Refuse a database that may forget a commit: an MDN that left would have lied (IN4, IN5)."""
+    return [message for alias in databases or () for message in _durability(alias)]
+
+
+def _durability(alias: str) -> list[CheckMessage]:
+    connection = connections[alias]
+    sqlite = connection.vendor == "sqlite"
+    question = "PRAGMA synchronous" if sqlite else "SHOW synchronous_commit"
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        row = cursor.fetchone()
+    answer = str(row[0]) if row else "nothing"
+    # SQLite: 2 is FULL, 3 EXTRA. PostgreSQL: all but "off" and "local" wait for the disk or more.
+    if answer in ({"2", "3"} if sqlite else {"on", "remote_write", "remote_apply"}):
+        return []
+    return [
+        Error(
+            f"The database may lose commits in a power cut: {question} answers {answer}.",
+            hint="Take the option that weakens it out of DATABASE_URL.",
+            id="config.E004",
+        )
+    ]

@@ -1,0 +1,71 @@
+"""What the environment may say: every variable that is read, its type and its default.
+
+Each of them can also be given as ``X_FILE``, the name of a file that holds the value; that is
+how secrets come in. ``.env`` in the project root is read too, but never overrides a variable
+that is set. The table is checked against ``.env.example`` and ``docs/configuration.md``.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from environ import FileAwareEnv
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+MEBIBYTE: Final = 1024**2
+GIBIBYTE: Final = 1024**3
+
+SCHEME: Final[dict[str, tuple[type, object]]] = {
+    # Where things are
+    "AS2_ENV_FILE": (str, str(ROOT / ".env")),
+    "AS2_HOME": (str, str(ROOT / "var")),
+    "AS2_BIND": (str, "127.0.0.1:8000"),
+    "AS2_BASE_URL": (str, ""),
+    "DATABASE_URL": (str, ""),
+    "DATABASE_CONN_MAX_AGE": (int, 60),
+    "REDIS_URL": (str, ""),
+    # Secrets and who may ask
+    "SECRET_KEY": (str, ""),
+    "AS2_KEY_RING": (str, ""),
+    "ALLOWED_HOSTS": (list, []),
+    "CSRF_TRUSTED_ORIGINS": (list, []),
+    "AS2_TRUSTED_PROXIES": (str, "127.0.0.1,::1"),
+    # Limits on what comes in
+    "AS2_MAX_BODY": (int, 16 * GIBIBYTE),
+    "AS2_MAX_HEADERS": (int, 100),
+    "AS2_MAX_HEADER_BYTES": (int, 64 * 1024),
+    "AS2_READ_TIMEOUT": (int, 30),
+    "AS2_MIN_RATE": (int, 1024),
+    "AS2_MIN_RATE_GRACE": (int, 30),
+    "AS2_MIN_FREE_SPACE": (int, 512 * MEBIBYTE),
+    # Work
+    "AS2_ENGINE": (str, "native"),
+    "AS2_SEND_LEASE": (int, 900),
+    "AS2_SWEEP_SECONDS": (float, 5.0),
+    "AS2_OUTBOX_SECONDS": (float, 2.0),
+    # Processes
+    "AS2_WEB_WORKERS": (int, 2),
+    "AS2_WEB_THREADS": (int, 8),
+    "AS2_WORKER_CONCURRENCY": (int, 2),
+    "AS2_LOG": (str, "auto"),
+    "AS2_LOG_LEVEL": (str, "INFO"),
+    # For tests only
+    "DEBUG": (bool, False),
+    "AS2_FAILPOINTS": (str, ""),
+}
+
+
+env: Final = FileAwareEnv(**SCHEME)
+
+_dotenv = env("AS2_ENV_FILE")
+if _dotenv and Path(_dotenv).is_file():
+    env.read_env(_dotenv)
+
+
+def secret(name: str) -> str:
+    """Return a secret as it stands, or "" when it is not set.
+
+    django-environ takes a value with a leading dollar sign for the name of another variable,
+    and a file's last newline for part of the value: both would change a secret.
+    """
+    return str(env.ENVIRON.get(name, "")).strip()

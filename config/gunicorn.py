@@ -1,0 +1,53 @@
+"""How gunicorn serves: ``gunicorn --config python:config.gunicorn config.wsgi:application``.
+
+gunicorn 27's threads have no time-out of their own within a request: a peer that stops in the
+middle of a body would hold a thread for ever. The sockets' own time-outs end that.
+"""
+
+import signal
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+from config import settings
+from config.processes import die_with_parent
+
+bind = settings.AS2_BIND
+wsgi_app = "config.wsgi:application"
+proc_name = "as2gateway-web"
+worker_class = "gthread"
+workers = settings.AS2_WEB_WORKERS
+threads = settings.AS2_WEB_THREADS
+# Forked from one loaded process: less memory, and a quicker start.
+preload_app = True
+keepalive = 15
+# Seconds for requests under way when asked to stop; ``serve`` stops everything within ten.
+graceful_timeout = 7
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own file there
+
+# The parser's limits stand before ours: one header field may take what all together may.
+limit_request_fields = settings.AS2_MAX_HEADERS
+limit_request_field_size = settings.AS2_MAX_HEADER_BYTES
+forwarded_allow_ips = settings.AS2_TRUSTED_PROXIES
+
+# No socket to control gunicorn by in somebody's home; no log of requests beside ours.
+control_socket_disable = True
+accesslog = None
+logconfig_dict = settings.LOGGING
+
+
+def when_ready(server: Any) -> None:
+    """Give every listener, and so every connection it accepts, time-outs for receive and send."""
+    limit = struct.pack("ll", settings.AS2_READ_TIMEOUT, 0)
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Share no database connection between workers, and outlive no master."""
+    connections.close_all()
+    die_with_parent(signal.SIGKILL)

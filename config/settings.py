@@ -1,0 +1,178 @@
+"""Django's settings: safe for production as they stand, changed through ``config.env``."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config import broker, database, keys, logs
+from config.env import ROOT, env
+from config.home import Home
+
+# ------------------------------------------------------------------ where things are
+
+BASE_DIR = ROOT
+_home = Home(Path(env("AS2_HOME")).expanduser().resolve())
+_home.create()
+
+AS2_HOME = _home.root
+AS2_STORE = _home.store
+AS2_INBOX = _home.inbox
+AS2_OUTBOX = _home.outbox
+
+AS2_BIND: str = env("AS2_BIND")
+AS2_BASE_URL: str = (env("AS2_BASE_URL") or f"http://{AS2_BIND}").rstrip("/")
+_base = urlsplit(AS2_BASE_URL)
+
+DATABASES = {
+    "default": database.configure(env("DATABASE_URL"), env("DATABASE_CONN_MAX_AGE"), _home)
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ------------------------------------------------------------------ secrets and access
+
+DEBUG: bool = env("DEBUG")
+AS2_FAILPOINTS: str = env("AS2_FAILPOINTS")  # read by the code that fails on purpose
+SECRET_KEY = keys.secret_key(_home)
+AS2_KEY_RING = keys.key_ring(_home, DATABASES["default"])
+
+_local = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [host.strip() for host in env("ALLOWED_HOSTS")] or sorted(
+    {_base.hostname or "localhost", *_local}
+)
+CSRF_TRUSTED_ORIGINS = [
+    f"{_base.scheme}://{_base.netloc}",
+    *(origin.strip() for origin in env("CSRF_TRUSTED_ORIGINS")),
+]
+AS2_TRUSTED_PROXIES: str = env("AS2_TRUSTED_PROXIES")
+
+_https = _base.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+# A partner's http:// URL must go on working while it is changed: a POST follows no redirect.
+SECURE_SSL_REDIRECT = False
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Cookies are not kept apart by port: two gateways on one host would end each other's sessions.
+_suffix = f"_{_base.port}" if _base.port else ""
+SESSION_COOKIE_NAME = f"as2_session{_suffix}"
+CSRF_COOKIE_NAME = f"as2_csrf{_suffix}"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# ------------------------------------------------------------------ Django's parts
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "audit.apps.AuditConfig",
+    "partners.apps.PartnersConfig",
+    "messages.apps.MessagesConfig",
+    "config.apps.ConfigConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = True
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+# Served from where the packages are installed: nothing to collect, nothing to go stale.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 300
+
+UNFOLD = {"SITE_TITLE": "AS2 gateway", "SITE_HEADER": "AS2 gateway", "SITE_SYMBOL": "swap_horiz"}
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logs.configure(env("AS2_LOG"), env("AS2_LOG_LEVEL"))
+
+# ------------------------------------------------------------------ the gateway
+
+AS2_MAX_BODY: int = env("AS2_MAX_BODY")  # bytes
+AS2_MAX_HEADERS: int = env("AS2_MAX_HEADERS")
+AS2_MAX_HEADER_BYTES: int = env("AS2_MAX_HEADER_BYTES")
+AS2_READ_TIMEOUT: int = env("AS2_READ_TIMEOUT")  # seconds without a byte
+AS2_MIN_RATE: int = env("AS2_MIN_RATE")  # bytes a second
+AS2_MIN_RATE_GRACE: int = env("AS2_MIN_RATE_GRACE")  # seconds
+AS2_MIN_FREE_SPACE: int = env("AS2_MIN_FREE_SPACE")  # bytes
+
+AS2_ENGINE: str = env("AS2_ENGINE")
+AS2_SEND_LEASE: int = env("AS2_SEND_LEASE")  # seconds
+AS2_SWEEP_SECONDS: float = env("AS2_SWEEP_SECONDS")
+AS2_OUTBOX_SECONDS: float = env("AS2_OUTBOX_SECONDS")
+
+AS2_WEB_WORKERS: int = env("AS2_WEB_WORKERS")
+AS2_WEB_THREADS: int = env("AS2_WEB_THREADS")
+AS2_WORKER_CONCURRENCY: int = env("AS2_WORKER_CONCURRENCY")
+
+# ------------------------------------------------------------------ background work
+
+_broker = broker.configure(env("REDIS_URL"), AS2_SEND_LEASE, _home)
+CELERY_BROKER_URL = _broker.url
+CELERY_BROKER_TRANSPORT_OPTIONS = _broker.options
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# The row is the queue: a wake-up call that cannot be sent at once is not worth waiting for.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_CONCURRENCY = AS2_WORKER_CONCURRENCY
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(_home.run / "beat-schedule")
+
+HEARTBEAT_SECONDS = 10.0
+CELERY_BEAT_SCHEDULE = {
+    task: {"task": task, "schedule": seconds, "options": {"expires": 3 * seconds}}
+    for task, seconds in {
+        "messages.tasks.sweep": AS2_SWEEP_SECONDS,
+        "messages.tasks.scan_outboxes": AS2_OUTBOX_SECONDS,
+        "audit.tasks.seal": 30.0,
+        "config.tasks.heartbeat": HEARTBEAT_SECONDS,
+    }.items()
+}
