@@ -1,1 +1,1 @@
-"""Cryptographic Message Syntax (RFC 5652, RFC 3274): one module for each content type AS2 uses."""
+"""Cryptographic Message Syntax: RFC 5652 with RFC 3274 (compression), as streams."""
