@@ -1,6 +1,9 @@
 """The messages app."""
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from messages import failpoints
 
 
 class MessagesConfig(AppConfig):
@@ -13,3 +16,7 @@ class MessagesConfig(AppConfig):
     label = "as2_messages"
     verbose_name = "messages"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Arm the failpoints that a test asks for; a process in production refuses them."""
+        failpoints.arm(settings.AS2_FAILPOINTS)

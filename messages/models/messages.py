@@ -79,6 +79,10 @@ class Message(Work):
     mdn_mode = models.CharField("MDN", max_length=5, default=MDNMode.NONE)
     mdn_signed = models.BooleanField("signed MDN", default=False)
     mdn_deadline = models.DateTimeField(null=True, blank=True)
+    #: attempts that no longer count towards the connection's limit: an operator sent it again
+    forgiven_attempts = models.PositiveIntegerField(default=0, editable=False)
+    #: the name under which an outbox file was taken over, so that it is taken over once (SD1)
+    outbox_key = models.CharField(max_length=64, blank=True, editable=False)
 
     #: EDI facts read from the payload's envelope
     edi_standard = models.CharField(max_length=10, blank=True)
@@ -106,6 +110,9 @@ class Message(Work):
                 fields=["message_id"],
                 condition=Q(direction=Direction.OUTBOUND),
                 name="outbound_message_id_once",
+            ),
+            models.UniqueConstraint(
+                fields=["outbox_key"], condition=~Q(outbox_key=""), name="outbox_file_once"
             ),
             models.CheckConstraint(
                 condition=Q(

@@ -29,10 +29,13 @@ class Work(models.Model):
     class Meta:
         abstract = True
 
-    def claim(self, now: dt.datetime, lease: dt.timedelta) -> bool:
-        """Take the row for one attempt; False if it is not due or another worker has it."""
+    def claim(self, now: dt.datetime, lease: dt.timedelta, **changes: Any) -> bool:
+        """Take the row for one attempt; False if it is not due or another worker has it.
+
+        ``changes`` are written with the claim, such as a state that says so.
+        """
         due = type(self)._default_manager.filter(pk=self.pk, due_at__lte=now)
-        if due.update(due_at=now + lease, attempts=F("attempts") + 1) == 0:
+        if due.update(due_at=now + lease, attempts=F("attempts") + 1, **changes) == 0:
             return False
         self.refresh_from_db()
         return True

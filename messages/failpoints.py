@@ -1,0 +1,102 @@
+"""Failpoints: places where a test stops, kills or breaks the process, to see what a crash does.
+
+``AS2_FAILPOINTS="tx.posted=kill:3;fs.fsync=eio:0.01"`` reads: the third time ``tx.posted`` is
+passed, kill the process; one time in a hundred, let ``fs.fsync`` fail. They are always compiled in,
+so that what is tested is what runs (threats 4.5); without DEBUG a process that is given some
+refuses to start.
+"""
+
+import errno
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Self
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+VARIABLE = "AS2_FAILPOINTS"
+
+#: Seconds of a ``hang``: longer than any lease.
+_HANG = 3600.0
+
+
+class Action(StrEnum):
+    """What happens at a failpoint."""
+
+    KILL = "kill"
+    STOP = "stop"
+    HANG = "hang"
+    EIO = "eio"
+    ENOSPC = "enospc"
+
+
+class Failpoint:
+    """One armed place: what happens there, and at which time of passing or how often."""
+
+    def __init__(self, action: Action, when: float) -> None:
+        self.action = action
+        self.when = when
+        self.passed = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``action``, ``action:nth`` or ``action:probability``; ValueError for anything else."""
+        action, _, when = text.partition(":")
+        number = float(when or 1)
+        if number <= 0:
+            raise ValueError(f"failpoint {text!r} would never be hit")
+        return cls(Action(action), number)
+
+    def is_hit(self) -> bool:
+        """Count one passing; whether it is the one."""
+        self.passed += 1
+        if self.when < 1:
+            return random.random() < self.when  # noqa: S311  chance, not secrecy
+        return self.passed == self.when
+
+
+def _signal(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+_DEEDS: Mapping[Action, Callable[[], None]] = {
+    Action.KILL: lambda: _signal(signal.SIGKILL),
+    Action.STOP: lambda: _signal(signal.SIGSTOP),
+    Action.HANG: lambda: time.sleep(_HANG),
+}
+_ERRORS: Mapping[Action, int] = {Action.EIO: errno.EIO, Action.ENOSPC: errno.ENOSPC}
+
+_armed: dict[str, Failpoint] = {}
+
+
+def arm(text: str) -> None:
+    """Replace the armed failpoints by those of ``text``; empty disarms.
+
+    Raises ImproperlyConfigured where failpoints are not allowed, or for text that cannot be read.
+    """
+    if text and not settings.DEBUG:
+        raise ImproperlyConfigured(
+            f"{VARIABLE} is set, which breaks this process on purpose: unset it. "
+            "It is accepted only together with DEBUG, on a machine that is for tests."
+        )
+    try:
+        items = [item.partition("=") for item in text.split(";") if item]
+        points = {name.strip(): Failpoint.parse(what.strip()) for name, _, what in items}
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{VARIABLE} cannot be read: {error}") from error
+    _armed.clear()
+    _armed.update(points)
+
+
+def hit(name: str) -> None:
+    """Pass the failpoint of that name: nothing happens unless it is armed. May raise OSError."""
+    point = _armed.get(name)
+    if point is None or not point.is_hit():
+        return
+    if point.action in _ERRORS:
+        raise OSError(_ERRORS[point.action], f"failpoint {name}")
+    _DEEDS[point.action]()
