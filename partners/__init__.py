@@ -1,0 +1,1 @@
+"""Who we exchange documents with, and as whom."""

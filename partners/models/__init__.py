@@ -1,6 +1,6 @@
 """Who we exchange documents with, and as whom: one module a table."""
 
-from partners.models.certificates import CertificateFacts, PartnerCertificate
+from partners.models.certificates import CertificateFacts, PartnerCertificate, in_use
 from partners.models.connections import Connection, ConnectionState, Environment
 from partners.models.keys import KeyPair
 from partners.models.organizations import Organization
@@ -15,4 +15,5 @@ __all__ = [
     "Organization",
     "Partner",
     "PartnerCertificate",
+    "in_use",
 ]

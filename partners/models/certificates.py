@@ -1,7 +1,8 @@
-"""Certificates of partners, and the facts that any certificate of ours or theirs shows as columns."""
+"""Certificates of partners, and what any certificate of theirs or ours shows as columns."""
 
 import datetime as dt
-from typing import Self
+from collections.abc import Iterable
+from typing import TypeVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -43,22 +44,30 @@ class CertificateFacts(models.Model):
         self.not_before = certificate.not_before
         self.not_after = certificate.not_after
 
+    def is_in_use(self, now: dt.datetime) -> bool:
+        """Tell whether it has started and is not retired yet. Its own validity is not asked.
+
+        Trust is by configuration (SEC-06): a partner's certificate that runs out overnight must not
+        stop documents overnight. It shows in lists and notices instead, and ``apply`` refuses it.
+        """
+        return self.activates_at <= now and (self.retires_at is None or self.retires_at > now)
+
     @property
     def value(self) -> Certificate:
         """The certificate as the core takes it."""
         return Certificate.from_der(bytes(self.certificate))
 
 
-class InUse(models.QuerySet["PartnerCertificate"]):
-    """Which certificates count at a moment."""
+Facts = TypeVar("Facts", bound=CertificateFacts)
 
-    def accepted(self, now: dt.datetime) -> Self:
-        """Every one that has started and has not been retired: all of them verify (DESIGN §5)."""
-        return self.filter(activates_at__lte=now).exclude(retires_at__lte=now)
 
-    def current_first(self, now: dt.datetime) -> Self:
-        """Accepted ones, the one to use first: the latest to have started."""
-        return self.accepted(now).order_by("-activates_at", "-pk")
+def in_use(rows: Iterable[Facts], now: dt.datetime) -> list[Facts]:
+    """Pick the rows that count at a moment, the latest to have started first: that one is used.
+
+    All of them verify and decrypt, which is what lets a rollover overlap (CEM-04).
+    """
+    counting = [row for row in rows if row.is_in_use(now)]
+    return sorted(counting, key=lambda row: (row.activates_at, row.pk), reverse=True)
 
 
 class PartnerCertificate(CertificateFacts):
@@ -71,8 +80,6 @@ class PartnerCertificate(CertificateFacts):
     encrypts = models.BooleanField(default=True, help_text="We encrypt to it.")
     tls = models.BooleanField("TLS", default=False, help_text="Their server or client shows it.")
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = InUse.as_manager()
 
     class Meta:
         ordering = ["connection", "-activates_at"]

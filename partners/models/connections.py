@@ -1,4 +1,4 @@
-"""Connection: one AS2 relationship between an organization of ours and a partner (Amazon's own word)."""
+"""Connection: one AS2 relationship between an organization of ours and a partner."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
@@ -43,7 +43,9 @@ class Connection(models.Model):
         max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE, db_index=True
     )
     as2_id = models.CharField(
-        "partner's AS2 id", max_length=128, validators=[validate_as2_name]  # RFC 4130 §6.2
+        "partner's AS2 id",
+        max_length=128,
+        validators=[validate_as2_name],  # RFC 4130 §6.2
     )
     url = models.CharField(
         "URL",

@@ -1,8 +1,5 @@
 """Key pairs of ours: private keys are encrypted at rest and never shown."""
 
-import datetime as dt
-from typing import Self
-
 from django.db import models
 from django.db.models import F, Q
 
@@ -11,16 +8,12 @@ from partners.models.certificates import CertificateFacts
 from partners.models.organizations import Organization
 
 
-class KeyPairs(models.QuerySet["KeyPair"]):
-    """Which key pairs count at a moment."""
+class KeyPairManager(models.Manager["KeyPair"]):
+    """Key pairs without their private keys, which are read by name only where they are used."""
 
-    def usable(self, now: dt.datetime) -> Self:
-        """Every pair that has started and has not been retired, the latest first."""
-        return (
-            self.filter(activates_at__lte=now)
-            .exclude(retires_at__lte=now)
-            .order_by("-activates_at", "-pk")
-        )
+    def get_queryset(self) -> models.QuerySet["KeyPair"]:
+        """Leave the private key in the database."""
+        return super().get_queryset().defer("private_key")
 
 
 class KeyPair(CertificateFacts):
@@ -35,8 +28,9 @@ class KeyPair(CertificateFacts):
     #: certificates above ours, DER, each in base64
     chain = models.JSONField(default=list, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
-    objects = KeyPairs.as_manager()
+    objects = KeyPairManager()
 
     class Meta:
         ordering = ["organization", "-activates_at"]

@@ -1,0 +1,208 @@
+"""Policies: rows in, the frozen values out that the core works by.
+
+What counts is asked of the database for every message: which connection, which certificates and
+keys, from when to when. Only the parsing of octets that cannot change is remembered (see
+``partners.parsed``), so a change of settings is in force with the next message, in every process,
+without a restart or a signal.
+
+A message costs one query each for the connection with its organization and partner, for its
+certificates, and for the organization's key pairs; ``find_connection`` makes all three at once.
+"""
+
+import datetime as dt
+
+from as2gateway.engines import get_engine
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from django.conf import settings
+
+from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.certificates import Certificate
+from as2gateway.engine import Engine
+from as2gateway.policy import (
+    MODERN_CIPHERS,
+    MODERN_DIGESTS,
+    DecryptionKey,
+    InboundPolicy,
+    Limits,
+    MDNMode,
+    OutboundPolicy,
+    SigningKey,
+)
+from partners.models import Connection, KeyPair, Organization, in_use
+from partners.models.connections import NONE
+from partners.parsed import parse_certificate, private_key_of
+
+
+class PolicyError(Exception):
+    """A message cannot be built: the text says which key or certificate is missing, and where."""
+
+
+def find_connection(as2_from: str, as2_to: str) -> Connection | None:
+    """Find the connection of an inbound message by its two names, compared octet for octet (R20).
+
+    Certificates and key pairs come with it, as they are now: use the object for one message only.
+    """
+    connections = Connection.objects.select_related("organization", "partner")
+    return (
+        connections.prefetch_related("certificates", "organization__keys")
+        .order_by()
+        .filter(as2_id=as2_from, organization__as2_id=as2_to)
+        .first()
+    )
+
+
+def inbound_policy(connection: Connection, now: dt.datetime) -> InboundPolicy:
+    """Say what a message of this partner must be, with the keys that read it at this moment."""
+    sign = _digest(connection)
+    return InboundPolicy(
+        as2_from=connection.as2_id,
+        as2_to=connection.organization.as2_id,
+        require_signature=connection.require_signature,
+        require_encryption=connection.require_encryption,
+        digests=allowed_digests(connection),
+        ciphers=allowed_ciphers(connection),
+        verify_with=verify_certificates(connection, now),
+        decrypt_with=decryption_keys(connection.organization, now),
+        require_signed_attributes=connection.require_signed_attributes,
+        default_digest=sign or DigestAlgorithm.SHA256,
+    )
+
+
+def outbound_policy(connection: Connection, now: dt.datetime) -> OutboundPolicy:
+    """Say how a message to this partner is built; raises PolicyError if a key for it is missing."""
+    sign = _digest(connection)
+    cipher = None if connection.encrypt == NONE else CipherAlgorithm(connection.encrypt)
+    return OutboundPolicy(
+        as2_from=connection.organization.as2_id,
+        as2_to=connection.as2_id,
+        sign=sign,
+        encrypt=cipher,
+        compress=Compression(connection.compress),
+        mdn=MDNMode(connection.mdn),
+        mdn_signed=connection.mdn_signed,
+        mdn_url=f"{settings.AS2_BASE_URL}/as2" if connection.mdn == MDNMode.ASYNC else "",
+        sign_with=_required_signing_key(connection, now) if sign else None,
+        encrypt_to=_encrypt_certificate(connection, now) if cipher else None,
+    )
+
+
+def allowed_digests(connection: Connection) -> frozenset[DigestAlgorithm]:
+    """Digests this partner may sign with; SHA-1 only where it is agreed (SEC-11)."""
+    agreed = connection.accept_sha1 or connection.sign == DigestAlgorithm.SHA1
+    return MODERN_DIGESTS | {DigestAlgorithm.SHA1} if agreed else MODERN_DIGESTS
+
+
+def allowed_ciphers(connection: Connection) -> frozenset[CipherAlgorithm]:
+    """Ciphers this partner may encrypt with; triple DES only where it is agreed (SEC-11)."""
+    triple_des = CipherAlgorithm.TRIPLE_DES_CBC
+    agreed = connection.accept_3des or connection.encrypt == triple_des
+    return MODERN_CIPHERS | {triple_des} if agreed else MODERN_CIPHERS
+
+
+def verify_certificates(connection: Connection, now: dt.datetime) -> tuple[Certificate, ...]:
+    """Every certificate of the partner that may have signed at this moment, the newest first."""
+    rows = [row for row in connection.certificates.all() if row.verifies]
+    return tuple(parse_certificate(bytes(row.certificate)) for row in in_use(rows, now))
+
+
+def decryption_keys(organization: Organization, now: dt.datetime) -> tuple[DecryptionKey, ...]:
+    """Every key pair that partners may have encrypted to at this moment, the newest first."""
+    pairs = in_use([pair for pair in organization.keys.all() if pair.decrypts], now)
+    keys = [(private_key_of(pair), pair) for pair in pairs]
+    return tuple(
+        DecryptionKey(key, parse_certificate(bytes(pair.certificate)))
+        for key, pair in keys
+        if isinstance(key, RSAPrivateKey)
+    )
+
+
+def signing_key(organization: Organization, now: dt.datetime) -> SigningKey | None:
+    """Return the key pair that signs at this moment: the latest to have started."""
+    pair = _signing_pair(organization, now)
+    if pair is None:
+        return None
+    return SigningKey(private_key_of(pair), parse_certificate(bytes(pair.certificate)))
+
+
+def limits() -> Limits:
+    """Return what a message may cost here: unpacked, it may be no larger than a body may be."""
+    return Limits(decompressed=settings.AS2_MAX_BODY)
+
+
+def engine_for(connection: Connection) -> Engine:
+    """Return the engine that reads and writes this connection's messages."""
+    return get_engine(engine_name(connection))
+
+
+def engine_name(connection: Connection) -> str:
+    """Name the engine: the connection's own, else the installation's."""
+    return connection.engine or settings.AS2_ENGINE
+
+
+def snapshot(connection: Connection, policy: InboundPolicy | OutboundPolicy) -> dict[str, object]:
+    """Return what a message is made or judged by, for JSON: names and fingerprints, no keys."""
+    facts = _inbound(policy) if isinstance(policy, InboundPolicy) else _outbound(policy)
+    return {"engine": engine_name(connection), **facts}
+
+
+def _inbound(policy: InboundPolicy) -> dict[str, object]:
+    return {
+        "require_signature": policy.require_signature,
+        "require_encryption": policy.require_encryption,
+        "require_signed_attributes": policy.require_signed_attributes,
+        "digests": sorted(policy.digests),
+        "ciphers": sorted(policy.ciphers),
+        "verify_with": [certificate.fingerprint for certificate in policy.verify_with],
+        "decrypt_with": [key.certificate.fingerprint for key in policy.decrypt_with],
+    }
+
+
+def _outbound(policy: OutboundPolicy) -> dict[str, object]:
+    sign_with, encrypt_to = policy.sign_with, policy.encrypt_to
+    return {
+        "sign": policy.sign or NONE,
+        "encrypt": policy.encrypt or NONE,
+        "compress": policy.compress,
+        "mdn": policy.mdn,
+        "mdn_signed": policy.mdn_signed,
+        "key_transport": policy.key_transport,
+        "sign_with": sign_with.certificate.fingerprint if sign_with else None,
+        "encrypt_to": encrypt_to.fingerprint if encrypt_to else None,
+    }
+
+
+def _digest(connection: Connection) -> DigestAlgorithm | None:
+    return None if connection.sign == NONE else DigestAlgorithm(connection.sign)
+
+
+def _signing_pair(organization: Organization, now: dt.datetime) -> KeyPair | None:
+    pairs = in_use([pair for pair in organization.keys.all() if pair.signs], now)
+    return pairs[0] if pairs else None
+
+
+def _required_signing_key(connection: Connection, now: dt.datetime) -> SigningKey:
+    key = signing_key(connection.organization, now)
+    if key is None:
+        raise PolicyError(
+            f"{connection} signs with {connection.sign}, but organization "
+            f"{connection.organization.as2_id} has no key pair that signs now. "
+            "Add one with the purpose sign, or set sign to none."
+        )
+    return key
+
+
+def _encrypt_certificate(connection: Connection, now: dt.datetime) -> Certificate:
+    rows = in_use([row for row in connection.certificates.all() if row.encrypts], now)
+    if not rows:
+        raise PolicyError(
+            f"{connection} encrypts with {connection.encrypt}, but has no certificate of "
+            f"{connection.partner.name} to encrypt to now. "
+            "Add one with the role encrypt, or set encrypt to none."
+        )
+    certificate = parse_certificate(bytes(rows[0].certificate))
+    if certificate.key_type != "rsa":
+        raise PolicyError(
+            f"{connection} encrypts to {certificate.subject}, whose key is {certificate.key_type}; "
+            "only an RSA certificate can be encrypted to. Take the role encrypt from it."
+        )
+    return certificate
