@@ -44,7 +44,7 @@ class Failpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``action``, ``action:nth`` or ``action:probability``; ValueError for anything else."""
+        """Read ``action``, ``action:nth`` or ``action:probability``; ValueError for others."""
         action, _, when = text.partition(":")
         number = float(when or 1)
         if number <= 0:

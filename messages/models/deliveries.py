@@ -29,7 +29,7 @@ class Delivery(Work):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet.as_manager()
+    objects = DueQuerySet["Delivery"].as_manager()
 
     class Meta:
         verbose_name_plural = "deliveries"

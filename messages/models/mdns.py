@@ -28,10 +28,9 @@ class MDN(Work):
 
     direction = models.CharField(max_length=8, choices=Direction)
     state = models.CharField(max_length=10, choices=MDNState, db_index=True)
-    message = models.ForeignKey(
-        Message, models.PROTECT, null=True, blank=True, related_name="mdns"
-    )
-    message_id = models.CharField("Message-ID", max_length=998, blank=True)
+    message = models.ForeignKey(Message, models.PROTECT, null=True, blank=True, related_name="mdns")
+    #: the MDN's own Message-ID; ``message_id`` is Django's name for the foreign key's column
+    mdn_message_id = models.CharField("Message-ID", max_length=998, blank=True)
     original_message_id = models.CharField("Original-Message-ID", max_length=998, blank=True)
     as2_from = models.CharField("AS2-From", max_length=128, blank=True)
     as2_to = models.CharField("AS2-To", max_length=128, blank=True)
@@ -53,7 +52,7 @@ class MDN(Work):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet.as_manager()
+    objects = DueQuerySet["MDN"].as_manager()
 
     class Meta:
         verbose_name = "MDN"

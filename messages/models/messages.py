@@ -22,8 +22,8 @@ class State(models.TextChoices):
     """Where a message is. Inbound: received → accepted | rejected. Outbound: the others.
 
     queued: payload is ours, wire bytes not built or not sent yet · sending: an attempt has begun ·
-    waiting: sent, an async MDN is outstanding · delivered: a positive MDN proves it, or none was asked
-    for and the partner answered 2xx · failed: given up, ``failure_text`` says why.
+    waiting: sent, an async MDN is outstanding · delivered: a positive MDN proves it, or none was
+    asked for and the partner answered 2xx · failed: given up, ``failure_text`` says why.
     """
 
     RECEIVED = "received"
@@ -95,7 +95,7 @@ class Message(Work):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet.as_manager()
+    objects = DueQuerySet["Message"].as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]

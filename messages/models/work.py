@@ -6,13 +6,16 @@ written. A worker that froze past its lease finds another number there, and chan
 """
 
 import datetime as dt
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import F
 
 
-class DueQuerySet(models.QuerySet[Any]):
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class DueQuerySet(models.QuerySet[Row]):
     """Rows by when they are due."""
 
     def due(self, now: dt.datetime) -> Self:
@@ -34,19 +37,21 @@ class Work(models.Model):
 
         ``changes`` are written with the claim, such as a state that says so.
         """
-        due = type(self)._default_manager.filter(pk=self.pk, due_at__lte=now)
+        due = self._rows().filter(pk=self.pk, due_at__lte=now)
         if due.update(due_at=now + lease, attempts=F("attempts") + 1, **changes) == 0:
             return False
         self.refresh_from_db()
         return True
 
     def settle(self, **changes: Any) -> bool:
-        """Write the outcome of the attempt that this object claimed; False if it is no longer ours."""
-        mine = type(self)._default_manager.filter(
-            pk=self.pk, attempts=self.attempts, due_at=self.due_at
-        )
+        """Write the outcome of the attempt that this object claimed; False if it has been lost."""
+        mine = self._rows().filter(pk=self.pk, attempts=self.attempts, due_at=self.due_at)
         if mine.update(**changes) == 0:
             return False
         for name, value in changes.items():
             setattr(self, name, value)
         return True
+
+    @classmethod
+    def _rows(cls) -> models.QuerySet[Self]:
+        return cls._default_manager.all()
