@@ -1,0 +1,108 @@
+# The two commands to know: "make demo" shows it, "make test" checks everything.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+PACKAGES := as2gateway audit partners messages config
+# Test processes; two share a small machine well.
+JOBS ?= 2
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------- environment
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are older than the pins only when the pins have changed.
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.runtime $(VENV)/.development  ## Make the environment in .venv (quick when it is there)
+
+.PHONY: pins
+pins: setup  ## Pin the requirements anew, with hashes
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements.txt requirements.in
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements-dev.txt requirements-dev.in
+
+# ---------------------------------------------------------------- run
+
+.PHONY: demo
+demo: $(VENV)/.runtime  ## Exchange real documents between two gateways; leaves the pages open
+	$(PY) scripts/demo.py
+
+.PHONY: serve
+serve: $(VENV)/.runtime  ## Run the gateway until Ctrl-C
+	@exec $(PY) manage.py serve
+
+.PHONY: bench
+bench: setup  ## Measure it
+	$(PY) -m bench
+
+.PHONY: image
+image:  ## Build the container image
+	docker build --tag as2gateway .
+
+# ---------------------------------------------------------------- check
+
+.PHONY: test
+test: setup packages lint types contracts migrations-check test-postgres pytest  ## Check everything
+
+.PHONY: packages
+packages:  ## Install what the tests need from the system (Debian, as root), or say what is missing
+	@scripts/system-packages
+
+.PHONY: lint
+lint: setup  ## Check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+.PHONY: types
+types: setup  ## Check types
+	@AS2_HOME="$$(mktemp -d)" AS2_ENV_FILE= $(VENV)/bin/mypy
+
+.PHONY: contracts
+contracts: setup  ## Check the direction of imports
+	$(VENV)/bin/lint-imports
+
+.PHONY: migrations-check
+migrations-check: setup
+	@AS2_HOME="$$(mktemp -d)" AS2_ENV_FILE= $(PY) manage.py makemigrations --check --dry-run
+
+.PHONY: test-postgres
+test-postgres: setup  ## Run the tests that meet the database on PostgreSQL
+	@AS2_TEST_DATABASE=postgres $(PY) -m pytest tests/audit tests/partners tests/messages tests/config -n $(JOBS) --dist loadfile -q
+
+.PHONY: pytest
+pytest: setup  ## Run all tests on SQLite, with coverage
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(foreach package,$(PACKAGES),--cov $(package)) --cov-report term:skip-covered
+
+# ---------------------------------------------------------------- change
+
+.PHONY: format
+format: setup  ## Lay out the code
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: migrations
+migrations: setup  ## Write migrations for changed models (ours is as2_messages; "messages" is Django's)
+	$(PY) manage.py makemigrations as2_messages partners audit config
+
+.PHONY: clean
+clean:  ## Remove caches; keeps the environment and var/
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

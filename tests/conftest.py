@@ -1,0 +1,54 @@
+"""What every test may ask for: real servers of its own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+
+import pytest
+import redis
+
+from tests import services
+
+# Emptying the tables after a test that commits needs the audit triggers out of the way.
+pytest_plugins = ["tests.audit.flushing"]
+
+
+@contextmanager
+def _component(server: AbstractContextManager[str]) -> Iterator[str]:
+    """Leave a test out where its component is missing, except in CI: there that is a failure."""
+    try:
+        url = server.__enter__()
+    except services.ComponentMissing as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI runs every test, but {error}", pytrace=False)
+        pytest.skip(str(error))
+    try:
+        yield url
+    finally:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    with _component(services.redis_server()) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """A real Redis, empty."""
+    with closing(redis.Redis.from_url(redis_server)) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with _component(services.postgres_server()) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """A database on a real PostgreSQL, empty."""
+    return services.create_database(postgres_server)

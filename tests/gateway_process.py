@@ -1,0 +1,184 @@
+"""A whole gateway as its operator runs it: ``manage.py serve`` in a home of its own.
+
+with Gateway(tmp_path / "home") as gateway:
+    gateway.manage("send", ...)
+    urllib3.request("POST", gateway.url + "/as2", ...)
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import urllib3
+from cryptography.fernet import Fernet
+
+from tests import services
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Seconds. Imports, migrations and three programs on a machine that runs other tests, too.
+START_TIMEOUT = 90.0
+STOP_TIMEOUT = 15.0
+COMMAND_TIMEOUT = 120.0
+
+# What a child needs of our environment; nothing else may change how a gateway behaves.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
+
+Program = Literal["web", "worker", "beat"]
+
+
+class GatewayFailed(Exception):
+    """The gateway, or a command of it, did not do what was asked; holds its output."""
+
+
+class Gateway:
+    """A gateway in folder ``home``, listening on ``port`` of the loopback address."""
+
+    def __init__(
+        self, home: Path, port: int | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.home = home
+        self.port = port or services.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.inbox = home / "inbox"
+        self.outbox = home / "outbox"
+        self.log = home.with_name(f"{home.name}.log")
+        self.env = self._environment(env or {})
+        self._serve: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start ``serve`` and wait until it is ready to take messages."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._serve = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_for(self._is_ready, START_TIMEOUT, "the gateway to be ready")
+        except TimeoutError as error:
+            self.stop()
+            raise GatewayFailed(f"{error}\n{self.output()}") from error
+
+    def stop(self) -> int:
+        """Stop as Ctrl-C would; returns the exit code. Kills what does not stop in time."""
+        serve, self._serve = self._serve, None
+        if serve is None:
+            return 0
+        with suppress(ProcessLookupError):
+            serve.send_signal(signal.SIGINT)
+        try:
+            return serve.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            serve.kill()
+            serve.wait()
+            raise GatewayFailed(f"serve did not stop\n{self.output()}") from error
+
+    def manage(self, *args: str, stdin: str | None = None) -> str:
+        """Run a management command in this gateway's home; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT,
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+        if done.returncode:
+            raise GatewayFailed(f"{args} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def pid(self, child: Program) -> int:
+        """Return the process id of one of the three programs; waits while it is started again."""
+        path = self.home / "run" / f"{child}.pid"
+        wait_for(lambda: path.exists() and path.read_text().strip(), START_TIMEOUT, f"{path}")
+        return int(path.read_text())
+
+    def kill(self, child: Program, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to one of the programs and all processes that it started."""
+        os.killpg(self.pid(child), number)
+
+    def crash(self) -> None:
+        """Kill the whole gateway at once, as a power cut would; ``start`` brings it up again."""
+        serve, self._serve = self._serve, None
+        if serve is None:
+            return
+        groups = [self.pid(child) for child in ("web", "worker", "beat")]
+        serve.kill()
+        for group in groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        serve.wait()
+
+    def readiness(self) -> dict[str, Any]:
+        """Return what /readyz says."""
+        answer = urllib3.request("GET", f"{self.url}/readyz", timeout=5, retries=False)
+        found: dict[str, Any] = json.loads(answer.data)
+        return found
+
+    def output(self) -> str:
+        """Return the last of what the gateway printed."""
+        return self.log.read_text(errors="replace")[-8000:] if self.log.exists() else ""
+
+    def _is_ready(self) -> bool:
+        if self._serve is None or self._serve.poll() is not None:
+            raise GatewayFailed(f"serve ended at once\n{self.output()}")
+        try:
+            return self.readiness()["status"] in {"ready", "degraded"}
+        except (urllib3.exceptions.HTTPError, ValueError):
+            return False
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        base = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {
+            **base,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PYTHONUNBUFFERED": "1",
+            "AS2_ENV_FILE": "",
+            "AS2_HOME": str(self.home),
+            "AS2_BIND": f"127.0.0.1:{self.port}",
+            # Known here, so that a test may prepare or read the database with it.
+            "AS2_KEY_RING": Fernet.generate_key().decode(),
+            # Few and quick: many gateways share a machine with the tests that drive them.
+            "AS2_WEB_WORKERS": "1",
+            "AS2_WORKER_CONCURRENCY": "1",
+            "AS2_SWEEP_SECONDS": "1",
+            "AS2_OUTBOX_SECONDS": "0.5",
+            **({"DEBUG": "1"} if "AS2_FAILPOINTS" in extra else {}),
+            **extra,
+        }
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str = "it") -> None:
+    """Wait until the condition holds; TimeoutError says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.05)

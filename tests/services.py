@@ -1,0 +1,144 @@
+"""Real servers for tests: a Redis and a PostgreSQL that are started, used and thrown away."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import redis
+
+# Seconds; initdb on a busy machine takes several.
+START_TIMEOUT = 60.0
+
+POSTGRES_URL = "AS2_TEST_POSTGRES_URL"
+
+
+class ComponentMissing(Exception):
+    """A program that a test needs is not installed."""
+
+
+def free_port() -> int:
+    """Return a TCP port that was free a moment ago."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_program(name: str) -> str:
+    """Return the program's path; PostgreSQL's own are off the PATH on Debian."""
+    found = shutil.which(name)
+    if found:
+        return found
+    candidates = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    if not candidates:
+        raise ComponentMissing(f"{name} is not installed")
+    return str(candidates[-1])
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Run a Redis that keeps nothing; yields its URL."""
+    program = find_program("redis-server")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="as2-redis-") as folder:
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
+        with _running([*command, "--save", "", "--appendonly", "no"]):
+            url = f"redis://127.0.0.1:{port}/0"
+            with closing(redis.Redis.from_url(url)) as client:
+                _wait_until(client.ping, redis.RedisError)
+            yield url
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL in a folder of its own; yields the URL of its first database.
+
+    The server refuses to run as root, so root lends it the account ``postgres``.
+    """
+    shared = os.environ.get(POSTGRES_URL)
+    if shared:
+        yield shared
+        return
+    initdb, server = find_program("initdb"), find_program("postgres")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="as2-postgres-") as folder:
+        user = _postgres_user(Path(folder))
+        data = f"{folder}/data"
+        subprocess.run(
+            [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            user=user,
+        )
+        # What a test checks is our commits, not the disk: a power cut is not part of it.
+        options = ("listen_addresses=127.0.0.1", "fsync=off", "max_connections=200")
+        settings = [word for option in options for word in ("-c", option)]
+        command = [server, "-D", data, "-p", str(port), "-k", folder, *settings]
+        with _running(command, user=user, cwd=folder):
+            url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+            _wait_until(lambda: psycopg.connect(url).close(), psycopg.OperationalError)
+            yield url
+
+
+def create_database(server_url: str) -> str:
+    """Create an empty database and return its URL."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+
+
+def _postgres_user(folder: Path) -> int | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        account = pwd.getpwnam("postgres")
+    except KeyError as error:
+        raise ComponentMissing("the account postgres does not exist") from error
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return account.pw_uid
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], *, user: int | None = None, cwd: str | None = None
+) -> Iterator[None]:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=cwd,
+        user=user,
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(2)  # PostgreSQL's fast shutdown; Redis ends, too
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        process.kill()
+        process.wait()
+
+
+def _wait_until(succeeds: Callable[[], object], failure: type[Exception]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        try:
+            succeeds()
+        except failure:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
