@@ -11,13 +11,13 @@ certificates, and for the organization's key pairs; ``find_connection`` makes al
 
 import datetime as dt
 
-from as2gateway.engines import get_engine
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.conf import settings
 
 from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
 from as2gateway.certificates import Certificate
 from as2gateway.engine import Engine
+from as2gateway.engines import get_engine
 from as2gateway.policy import (
     MODERN_CIPHERS,
     MODERN_DIGESTS,
