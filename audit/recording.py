@@ -1,0 +1,99 @@
+"""Recording: write one audit event, inside the transaction of what it tells of.
+
+An event and its cause are then committed together or not at all. Payloads, header values at
+length and key material never come in here: texts are clipped, data holds plain JSON values only.
+"""
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from django.db import models
+from django.utils import timezone
+
+from audit.models import AuditEvent
+from audit.tags import Tag
+
+#: Characters of a text inside ``data``: enough for a URL or an error, not for a document.
+DATA_TEXT: Final = 500
+#: Nesting of ``data``: ``{field: {"old": …, "new": […]}}``.
+DATA_DEPTH: Final = 3
+#: What every PEM form of a private key contains (RFC 7468, and the older kinds).
+KEY_MATERIAL: Final = "PRIVATE KEY-----"
+WITHHELD: Final = "[withheld: key material]"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about: kind, primary key and the name it had then."""
+
+    kind: str
+    pk: str
+    name: str
+
+    @classmethod
+    def of(cls, row: models.Model) -> Self:
+        """Name a row of ours; the kind is its model's name in lower case."""
+        kind = row._meta.model_name  # noqa: SLF001  # Django's documented name for it
+        return cls(str(kind), str(row.pk), str(row))
+
+
+def record(  # noqa: PLR0913  # an event has this many sides, and callers name them
+    tag: Tag,
+    subject: Subject,
+    text: str,
+    *,
+    data: Mapping[str, object] | None = None,
+    actor: str = "system",
+    address: str | None = None,
+) -> None:
+    """Write one event. Call it inside the transaction that does what it tells of.
+
+    Raises TypeError for data that is not plain JSON (bytes, models, dates): what may be
+    written down is chosen by the caller, never by a serializer.
+    """
+    AuditEvent.objects.create(
+        at=timezone.now(),
+        tag=tag.value,
+        actor=_clip(actor, 150),
+        address=_address(address),
+        subject_kind=_clip(subject.kind, 40),
+        subject_pk=_clip(subject.pk, 40),
+        subject_name=_clip(subject.name, 200),
+        text=_clip(text, 1000),
+        data=_plain(data or {}, DATA_DEPTH),
+    )
+
+
+def _clip(text: str, limit: int) -> str:
+    """Make a text storable: partners choose some of these, and a row must not fail by them."""
+    # PostgreSQL takes neither NUL nor lone surrogates.
+    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    if KEY_MATERIAL in clean:
+        return WITHHELD
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _address(address: str | None) -> str | None:
+    """Take an IP address without its zone; None for anything else (a Unix socket has none)."""
+    try:
+        return str(ipaddress.ip_address((address or "").partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def _plain(value: object, depth: int) -> object:
+    """Copy plain JSON data, texts clipped; TypeError for anything else."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, str):
+        return _clip(value, DATA_TEXT)
+    if depth and isinstance(value, Mapping):
+        return {_clip(str(key), 100): _plain(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_plain(item, depth - 1) for item in value]
+    raise TypeError(f"not plain data for an audit event: {type(value).__name__}")
