@@ -15,6 +15,10 @@ class DeliveryState(models.TextChoices):
     HELD = "held"
 
 
+class Deliveries(DueQuerySet["Delivery"]):
+    """Deliveries by when they are due."""
+
+
 class Delivery(Work):
     """One hand-over along one route; the target's name is fixed when the row is made."""
 
@@ -29,7 +33,7 @@ class Delivery(Work):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet["Delivery"].as_manager()
+    objects = Deliveries.as_manager()
 
     class Meta:
         verbose_name_plural = "deliveries"

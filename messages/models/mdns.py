@@ -23,6 +23,10 @@ class MDNState(models.TextChoices):
     UNMATCHED = "unmatched"
 
 
+class MDNs(DueQuerySet["MDN"]):
+    """MDNs by when they are due."""
+
+
 class MDN(Work):
     """A message disposition notification. Outbound ones are made once and sent byte for byte."""
 
@@ -52,7 +56,7 @@ class MDN(Work):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet["MDN"].as_manager()
+    objects = MDNs.as_manager()
 
     class Meta:
         verbose_name = "MDN"

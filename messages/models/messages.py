@@ -36,6 +36,10 @@ class State(models.TextChoices):
     FAILED = "failed"
 
 
+class Messages(DueQuerySet["Message"]):
+    """Messages by when they are due."""
+
+
 class Message(Work):
     """An AS2 message. Bytes live in the store under the keys named here, never in the database."""
 
@@ -95,7 +99,7 @@ class Message(Work):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = DueQuerySet["Message"].as_manager()
+    objects = Messages.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class UnknownSender(models.Model):
-    """A pair of AS2 names that no connection has, and how often it came. Nothing of it is stored."""
+    """A pair of AS2 names that no connection has, and how often it came; nothing else of it."""
 
     as2_from = models.CharField("AS2-From", max_length=128)
     as2_to = models.CharField("AS2-To", max_length=128)

@@ -11,11 +11,10 @@ from typing import Any, Self, TypeVar
 from django.db import models
 from django.db.models import F
 
+Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
-Row = TypeVar("Row", bound=models.Model, covariant=True)
 
-
-class DueQuerySet(models.QuerySet[Row]):
+class DueQuerySet(models.QuerySet[Row_co]):
     """Rows by when they are due."""
 
     def due(self, now: dt.datetime) -> Self:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from messages import failpoints
 
@@ -17,7 +17,7 @@ ROOT = Path(failpoints.__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def allowed(settings: SettingsWrapper) -> Iterator[None]:
+def allowed(settings: Settings) -> Iterator[None]:
     settings.DEBUG = True
     yield
     failpoints.arm("")
@@ -58,7 +58,7 @@ def test_text_that_cannot_be_read_is_refused(text: str) -> None:
         failpoints.arm(text)
 
 
-def test_a_process_without_debug_refuses_failpoints(settings: SettingsWrapper) -> None:
+def test_a_process_without_debug_refuses_failpoints(settings: Settings) -> None:
     settings.DEBUG = False
     with pytest.raises(ImproperlyConfigured, match="unset it"):
         failpoints.arm("tx.built=kill")
