@@ -21,6 +21,8 @@ from typing import BinaryIO, Self
 
 from django.conf import settings
 
+from messages import failpoints
+
 #: Bytes read at once; big enough for the digests and ciphers to run outside Python.
 CHUNK = 256 * 1024
 #: Bytes that a file may have while it stays in memory until it is committed: a usual document
@@ -61,6 +63,7 @@ class Writer:
 
     def write(self, data: bytes) -> None:
         """Append octets."""
+        failpoints.hit("fs.write")
         self.size += len(data)
         self._digest.update(data)
         if self._file is not None:
@@ -119,6 +122,7 @@ class Writer:
     def _sync(self) -> None:
         file = self._spill()
         file.flush()
+        failpoints.hit("fs.fsync")
         os.fsync(file.fileno())
         self.close()
 
@@ -183,8 +187,11 @@ class Store:
 
     def free_bytes(self) -> int:
         """Bytes that may still be written."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts = os.statvfs(self.root)
+        try:
+            facts = os.statvfs(self.root)
+        except FileNotFoundError:
+            self.root.mkdir(mode=0o700, parents=True)
+            facts = os.statvfs(self.root)
         return facts.f_bavail * facts.f_frsize
 
     def sweep_quarantine(self, older_than: dt.timedelta) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from messages import store as store_module
 from messages.store import Kind, Store, commit_all, get_store
@@ -178,7 +178,7 @@ def test_free_space_is_known(store: Store) -> None:
     assert store.free_bytes() > 0
 
 
-def test_the_store_lives_where_the_settings_say(settings: SettingsWrapper, tmp_path: Path) -> None:
+def test_the_store_lives_where_the_settings_say(settings: Settings, tmp_path: Path) -> None:
     settings.AS2_STORE = tmp_path
     assert get_store().root == tmp_path
     assert get_store() is get_store()
