@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from environ import FileAwareEnv
+from environ.fileaware_mapping import FileAwareMapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -68,4 +69,4 @@ def secret(name: str) -> str:
     django-environ takes a value with a leading dollar sign for the name of another variable,
     and a file's last newline for part of the value: both would change a secret.
     """
-    return str(env.ENVIRON.get(name, "")).strip()
+    return str(FileAwareMapping(cache=False).get(name, "")).strip()

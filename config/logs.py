@@ -76,6 +76,8 @@ def configure(style: str, level: str) -> dict[str, object]:
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+            # Django answers HEAD with a body and leaves it to the server to drop it.
+            "gunicorn.http.wsgi": {"level": "ERROR"},
             # One line for each beat and each task every few seconds drowns what matters.
             "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

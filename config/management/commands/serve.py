@@ -28,7 +28,7 @@ class Command(BaseCommand):
         with _lock(run_dir / "serve.lock"):
             _refuse_taken_address(settings.AS2_BIND)
             call_command("migrate", interactive=False, verbosity=0)
-            call_command("check", databases=["default"])
+            self.check(databases=["default"])
             connections.close_all()
             code = Supervisor(programs(run_dir), run_dir, on_start=self._announce).run()
         if code:
