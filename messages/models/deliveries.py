@@ -27,7 +27,10 @@ class Delivery(Work):
     message = models.ForeignKey(Message, models.PROTECT, related_name="deliveries")
     route = models.CharField(max_length=20, default=FOLDER)
     #: for a folder: the final file's path below the inbox, known before the first try (DESIGN §6)
-    target = models.CharField(max_length=500)
+    target = models.CharField(max_length=600)
+    #: the copy beside the target is whole and durable; from then on it is only renamed, so that a
+    #: file which the business side has already taken away is never put there again
+    prepared = models.BooleanField(default=False, editable=False)
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.QUEUED)
     failure_text = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,183 @@
+"""Delivering: hand an accepted payload to the business side, into a folder of the inbox.
+
+A delivery has two steps, and the row knows between them. First the payload is copied beside its
+target under a hidden name, checked and made durable. Then that file is renamed. A crash before the
+row is ``prepared`` copies again over nothing that anybody has seen; a crash after it renames, or
+finds the file renamed already: exactly once, also if the business side takes files away at once.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import backoff, failpoints
+from messages.models import Delivery, DeliveryState, Message
+from messages.safe_names import folder_name, marked_file_name
+from messages.store import CHUNK, get_store, sync_directory
+from partners.models import Connection
+
+logger = logging.getLogger(__name__)
+
+#: The gap after the first failure: a full disk or a lost mount is often seen to within minutes.
+_FIRST_GAP = dt.timedelta(seconds=30)
+#: Hexadecimal digits of the store's name for a payload, which tell files of one name apart.
+_PAYLOAD_NAME = slice(-len("x" * 32 + ".payload"), -len(".payload"))
+
+
+class DeliveryHeld(Exception):
+    """Trying again would not help; an operator has to look. The text says at what."""
+
+
+def target_of(connection: Connection, filename: str, payload_key: str) -> str:
+    """Name the file below the inbox that a payload of this connection becomes, at every try."""
+    name = marked_file_name(filename, payload_key[_PAYLOAD_NAME])
+    ours, theirs = folder_name(connection.organization.as2_id), folder_name(connection.as2_id)
+    return f"{ours}/{theirs}/{name}"
+
+
+def deliver(delivery_pk: int) -> None:
+    """Try once to hand over a payload that is due. Safe to run twice."""
+    delivery = Delivery.objects.filter(pk=delivery_pk).first()
+    lease = dt.timedelta(seconds=settings.AS2_SEND_LEASE)
+    if delivery is None or not delivery.claim(timezone.now(), lease):
+        return
+    try:
+        if not delivery.prepared and not _prepare(delivery):
+            return
+        _publish(delivery)
+    except DeliveryHeld as fault:
+        _hold(delivery, str(fault))
+    except OSError as error:
+        _postpone(delivery, error)
+    else:
+        _finish(delivery)
+
+
+def release(delivery: Delivery, actor: str) -> bool:
+    """Let an operator queue a held delivery again; False if it is not held any more."""
+    with transaction.atomic():
+        held = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.HELD)
+        changes = {"state": DeliveryState.QUEUED, "due_at": timezone.now(), "failure_text": ""}
+        if held.update(**changes) == 0:
+            return False
+        subject, text = Subject.of(delivery.message), f"Released the delivery to {delivery.target}."
+        record(Tag.DELIVERY_FOLDER_RETRY, subject, text, actor=actor)
+    return True
+
+
+def _prepare(delivery: Delivery) -> bool:
+    """Copy the payload beside its target; False if the lease was lost over it."""
+    folder = (_inbox() / delivery.target).parent
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_directory(folder.parent)
+        sync_directory(folder.parent.parent)
+    # A worker that froze in an earlier attempt may wake up and go on: it has a file of its own,
+    # which is lost to it here.
+    (folder / f".tmp-{delivery.pk}-{delivery.attempts - 1}").unlink(missing_ok=True)
+    copy = folder / f".tmp-{delivery.pk}-{delivery.attempts}"
+    try:
+        _copy(delivery.message, copy)
+        copy.rename(_waiting(delivery))
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    sync_directory(folder)
+    failpoints.hit("dl.temp")
+    return delivery.settle(prepared=True)
+
+
+def _copy(message: Message, copy: Path) -> None:
+    digest = hashlib.sha256()
+    with _stored_payload(message) as payload, copy.open("xb") as file:
+        while chunk := payload.read(CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    if digest.hexdigest() != message.payload_sha256:
+        # Bit rot (threats IN14): what was acknowledged is not what lies there now.
+        raise DeliveryHeld(
+            "The stored payload is not what was received: its SHA-256 has changed. "
+            f"Restore {message.payload_key} of the store from a backup, then release the delivery."
+        )
+
+
+def _stored_payload(message: Message) -> BinaryIO:
+    try:
+        return get_store().open(message.payload_key)
+    except FileNotFoundError as error:
+        raise DeliveryHeld(
+            f"The stored payload is missing. Restore {message.payload_key} of the store from a "
+            "backup, then release the delivery."
+        ) from error
+
+
+def _publish(delivery: Delivery) -> None:
+    """Give the waiting file its final name; nothing to do if an attempt before did."""
+    target, waiting = _inbox() / delivery.target, _waiting(delivery)
+    # A folder that is gone is not a file that was taken: the inbox may not be mounted.
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the folder {target.parent} is missing")
+    if waiting.exists():
+        if target.exists():
+            raise DeliveryHeld(
+                f"{target} is there already, and not from here. "
+                "Move it away, then release the delivery."
+            )
+        waiting.rename(target)
+        sync_directory(target.parent)
+    failpoints.hit("dl.linked")
+
+
+def _finish(delivery: Delivery) -> None:
+    changes = {"state": DeliveryState.DONE, "due_at": None, "failure_text": ""}
+    with transaction.atomic():
+        if delivery.settle(**changes, finished_at=timezone.now()):
+            text = f"Delivered to {delivery.target}."
+            record(Tag.DELIVERY_FOLDER_DONE, Subject.of(delivery.message), text)
+    failpoints.hit("dl.recorded")
+    logger.info("%s: delivered to %s", delivery.message.message_id, delivery.target)
+
+
+def _hold(delivery: Delivery, text: str) -> None:
+    changes = {"state": DeliveryState.HELD, "due_at": None, "failure_text": text}
+    with transaction.atomic():
+        # What is released is copied and checked anew, unless a whole copy is waiting.
+        if delivery.settle(**changes):
+            record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(delivery.message), text)
+    logger.error("%s: delivery held: %s", delivery.message.message_id, text)
+
+
+def _postpone(delivery: Delivery, error: OSError) -> None:
+    gap = backoff.gap(_FIRST_GAP, delivery.attempts)
+    text = (
+        f"The payload could not be written to {delivery.target}: {error.strerror or error}. "
+        f"See to the folder {settings.AS2_INBOX}; the payload is safe here and is tried again."
+    )
+    with transaction.atomic():
+        first = not delivery.failure_text
+        if delivery.settle(due_at=timezone.now() + gap, failure_text=text) and first:
+            record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(delivery.message), text)
+    logger.warning("%s: not delivered, next try in %s: %s", delivery.pk, gap, error)
+
+
+def _inbox() -> Path:
+    # Never made here: a mount that is missing must not fill the file system below it.
+    inbox = Path(settings.AS2_INBOX)
+    if not inbox.is_dir():
+        raise FileNotFoundError(f"the inbox {inbox} is missing")
+    return inbox
+
+
+def _waiting(delivery: Delivery) -> Path:
+    return (Path(settings.AS2_INBOX) / delivery.target).parent / f".ready-{delivery.pk}"

@@ -1,0 +1,188 @@
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from audit.models import AuditEvent
+from messages import failpoints
+from messages.delivering import deliver, release
+from messages.models import Delivery, DeliveryState
+from messages.store import get_store
+from tests import factories
+from tests.messages import arrange
+from tests.messages.arrange import PAYLOAD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def inbox(settings: Settings, tmp_path: Path) -> Path:
+    settings.AS2_STORE = tmp_path / "store"
+    settings.AS2_INBOX = tmp_path / "inbox"
+    settings.DEBUG = True  # failpoints are refused without
+    settings.AS2_INBOX.mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture(autouse=True)
+def no_failpoints() -> Iterator[None]:
+    yield
+    failpoints.arm("")
+
+
+@pytest.fixture
+def delivery() -> Delivery:
+    return arrange.delivery(arrange.accepted_message(factories.connection()))
+
+
+def files(inbox: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(inbox)): path.read_bytes()
+        for path in inbox.rglob("*")
+        if path.is_file()
+    }
+
+
+def try_again(delivery: Delivery) -> Delivery:
+    """Let the lease or the gap run out, and deliver."""
+    due = Delivery.objects.filter(pk=delivery.pk, due_at__isnull=False)
+    due.update(due_at=timezone.now())
+    deliver(delivery.pk)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def interrupt_at(point: str, delivery: Delivery) -> None:
+    """Let an attempt fail at that step."""
+    failpoints.arm(f"{point}=eio")
+    deliver(delivery.pk)
+    failpoints.arm("")
+
+
+def test_a_payload_reaches_the_folder_of_its_connection(delivery: Delivery, inbox: Path) -> None:
+    try_again(delivery)
+    [(name, content)] = files(inbox).items()
+    assert content == PAYLOAD
+    assert name.startswith("VENDOR/AMAZON/orders-")
+    assert name.endswith(".edi")
+    assert (delivery.state, delivery.due_at, delivery.failure_text) == ("done", None, "")
+    assert AuditEvent.objects.get().tag == "delivery:folder:done"
+
+
+def test_what_is_done_is_not_done_again(delivery: Delivery, inbox: Path) -> None:
+    try_again(delivery)
+    shutil.rmtree(inbox / "VENDOR")
+    try_again(delivery)
+    assert files(inbox) == {}
+
+
+def test_what_another_worker_has_is_left_alone(delivery: Delivery, inbox: Path) -> None:
+    assert delivery.claim(timezone.now(), dt.timedelta(minutes=15))
+    deliver(delivery.pk)
+    assert files(inbox) == {}
+
+
+@pytest.mark.parametrize("point", ["dl.temp", "dl.linked"])
+def test_a_fault_at_any_step_delivers_once(delivery: Delivery, inbox: Path, point: str) -> None:
+    interrupt_at(point, delivery)
+    try_again(delivery)
+    assert list(files(inbox)) == [delivery.target]
+    assert delivery.state == DeliveryState.DONE
+
+
+def test_a_file_taken_before_it_was_recorded_is_not_put_there_again(
+    delivery: Delivery, inbox: Path
+) -> None:
+    interrupt_at("dl.linked", delivery)
+    (inbox / delivery.target).unlink()
+    try_again(delivery)
+    assert files(inbox) == {}
+    assert delivery.state == DeliveryState.DONE
+
+
+def test_a_worker_past_its_lease_changes_nothing(delivery: Delivery, inbox: Path) -> None:
+    late = Delivery.objects.get(pk=delivery.pk)
+    assert late.claim(timezone.now(), dt.timedelta(minutes=15))
+    try_again(delivery)
+    assert not late.settle(state=DeliveryState.HELD, due_at=None)
+    assert list(files(inbox)) == [delivery.target]
+
+
+@pytest.mark.parametrize("kind", ["missing inbox", "full disk", "file in the way"])
+def test_a_target_that_cannot_be_written_is_tried_again(
+    delivery: Delivery, inbox: Path, kind: str
+) -> None:
+    if kind == "missing inbox":
+        inbox.rmdir()
+    elif kind == "full disk":
+        failpoints.arm("dl.temp=enospc")
+    else:
+        (inbox / "VENDOR").write_text("not a folder")
+    try_again(delivery)
+    assert delivery.state == DeliveryState.QUEUED
+    assert delivery.due_at is not None
+    assert delivery.due_at > timezone.now() + dt.timedelta(seconds=25)
+    assert f"See to the folder {inbox}" in delivery.failure_text
+    assert AuditEvent.objects.get().tag == "delivery:folder:failed"
+
+
+def test_a_delivery_recovers_when_the_disk_does(delivery: Delivery, inbox: Path) -> None:
+    inbox.rmdir()
+    try_again(delivery)
+    inbox.mkdir()
+    try_again(delivery)
+    assert list(files(inbox)) == [delivery.target]
+    assert (delivery.state, delivery.failure_text) == ("done", "")
+
+
+def test_an_inbox_that_was_unmounted_does_not_count_as_emptied(
+    delivery: Delivery, inbox: Path
+) -> None:
+    interrupt_at("dl.temp", delivery)
+    Delivery.objects.filter(pk=delivery.pk).update(prepared=True)
+    shutil.rmtree(inbox / "VENDOR")
+    try_again(delivery)
+    assert delivery.state == DeliveryState.QUEUED
+    assert "is missing" in delivery.failure_text
+
+
+def test_a_damaged_payload_is_held(delivery: Delivery, inbox: Path) -> None:
+    path = get_store().root / delivery.message.payload_key
+    path.write_bytes(PAYLOAD.replace(b"A", b"B"))
+    try_again(delivery)
+    assert files(inbox) == {}
+    assert delivery.state == DeliveryState.HELD
+    assert "SHA-256 has changed" in delivery.failure_text
+    path.write_bytes(PAYLOAD)
+    assert release(delivery, "olga")
+    assert not release(delivery, "olga")
+    try_again(delivery)
+    assert list(files(inbox)) == [delivery.target]
+
+
+def test_a_missing_payload_is_held(delivery: Delivery, inbox: Path) -> None:
+    get_store().delete(delivery.message.payload_key)
+    try_again(delivery)
+    assert delivery.state == DeliveryState.HELD
+    assert "stored payload is missing" in delivery.failure_text
+
+
+def test_a_foreign_file_is_never_overwritten(delivery: Delivery, inbox: Path) -> None:
+    target = inbox / delivery.target
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"somebody else's")
+    try_again(delivery)
+    assert target.read_bytes() == b"somebody else's"
+    assert delivery.state == DeliveryState.HELD
+    target.unlink()
+    assert release(delivery, "olga")
+    try_again(delivery)
+    assert files(inbox) == {delivery.target: PAYLOAD}
+
+
+def test_a_delivery_that_is_gone_needs_nothing() -> None:
+    deliver(4711)
