@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from as2gateway import ber, der, distinguished_names
+from as2gateway import ber, distinguished_names
 from as2gateway.ber import Node
 from as2gateway.cms import oids
 from as2gateway.cms.signature_algorithms import SignatureAlgorithm
+from as2gateway.der import oid_contents, sequence
 from as2gateway.errors import AS2Error, MalformedMessage
 
 _PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.+?)-----END ", re.DOTALL)
@@ -30,7 +31,7 @@ _PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.+?)-----END
 #: certificates kept read, across messages: some kB each
 _KEPT = 1024
 
-_SUBJECT_KEY_IDENTIFIER = der.oid_contents(oids.SUBJECT_KEY_IDENTIFIER)
+_SUBJECT_KEY_IDENTIFIER = oid_contents(oids.SUBJECT_KEY_IDENTIFIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ class Certificate:
         return _facts(self.der).serial.integer()
 
     @property
-    def serial_der(self) -> bytes:
-        """The serial number as an INTEGER, octet for octet."""
-        return _facts(self.der).serial.raw
+    def issuer_and_serial(self) -> bytes:
+        """The IssuerAndSerialNumber that means this certificate (RFC 5652 §10.2.4)."""
+        facts = _facts(self.der)
+        return sequence(facts.issuer.raw, facts.serial.raw)
 
     @property
     def subject_key_id(self) -> bytes | None:

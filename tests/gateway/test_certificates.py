@@ -23,7 +23,10 @@ def test_a_certificate_tells_what_stands_in_it() -> None:
     assert certificate.subject == oracle.subject.rfc4514_string()
     assert certificate.issuer == oracle.issuer.rfc4514_string()
     assert certificate.issuer_der == oracle.issuer.public_bytes()
-    assert (certificate.serial, certificate.serial_der) == (4711, der.integer(4711))
+    assert certificate.serial == 4711
+    assert certificate.issuer_and_serial == der.sequence(
+        oracle.issuer.public_bytes(), der.integer(4711)
+    )
     assert certificate.fingerprint == oracle.fingerprint(hashes.SHA256()).hex()
     assert certificate.not_before == datetime(2020, 1, 1, tzinfo=UTC)
     assert certificate.not_after == datetime(2040, 1, 1, tzinfo=UTC)

@@ -1,0 +1,69 @@
+"""Constructed strings: X.690 section 8.7.3."""
+
+import math
+
+from as2gateway.ber.header import END_OF_CONTENTS, OCTET_STRING, Decoded, check_depth, decode
+from as2gateway.errors import MalformedMessage
+
+
+class Segments:
+    """Walks the segments of a constructed string, nested as they may be, however they are cut."""
+
+    __slots__ = ("_left", "_levels", "position")
+
+    def __init__(self, length: int | None) -> None:
+        #: for each open level where it ends (None: at its mark), and where it must have ended
+        self._levels: list[tuple[int | None, float]] = [
+            (length, math.inf if length is None else length)
+        ]
+        self._left = 0
+        #: octets walked over
+        self.position = 0
+        self._close()
+
+    @property
+    def done(self) -> bool:
+        """Whether the string has ended."""
+        return not self._levels
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What the octets add to the string; ``position`` tells how many of them were used."""
+        pieces: list[bytes] = []
+        start = self.position
+        while self._levels:
+            at = self.position - start
+            if self._left:
+                piece = data[at : at + self._left]
+                if not piece:
+                    break
+                pieces.append(piece)
+                self._left -= len(piece)
+                self.position += len(piece)
+            else:
+                decoded = decode(data, at)
+                if decoded is None:
+                    break
+                self.position = start + decoded[3]
+                self._enter(decoded)
+            self._close()
+        return pieces
+
+    def _enter(self, decoded: Decoded) -> None:
+        tag, constructed, length, _ = decoded
+        end, bound = self._levels[-1]
+        stop = self.position + (length or 0)
+        if stop > bound:
+            raise MalformedMessage("a segment of a string that is longer than the string")
+        if tag == END_OF_CONTENTS and end is None:
+            self._levels.pop()
+        elif tag != OCTET_STRING:
+            raise MalformedMessage(f"an ASN.1 element {tag:#04x} within an OCTET STRING")
+        elif constructed:
+            check_depth(len(self._levels) + 1)
+            self._levels.append((None, bound) if length is None else (stop, stop))
+        else:
+            self._left = length or 0
+
+    def _close(self) -> None:
+        while not self._left and self._levels and self._levels[-1][0] == self.position:
+            self._levels.pop()

@@ -1,0 +1,107 @@
+"""The ContentInfo around everything: RFC 5652, section 3; and writing what streams inside one."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from as2gateway import ber, der
+from as2gateway.ber import Header
+from as2gateway.stream import Source, Wait
+
+#: octets of one segment of a string of unknown length: little overhead, and small for any reader
+SEGMENT = 64 * 1024
+
+#: octets that an element holding an object identifier may have
+_MAX_OID = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ContentInfo:
+    """A ContentInfo whose content is about to be read."""
+
+    #: the content type, dotted
+    oid: str
+    _opened: tuple[Header, ...]
+
+    def close(self, source: Source) -> Wait[None]:
+        """Read what closes it once its content was read; what follows is left alone (CMS-03).
+
+        Raises MalformedMessage.
+        """
+        for header in reversed(self._opened):
+            yield from ber.read_end(source, header)
+
+
+def read_content_info(source: Source) -> Wait[ContentInfo]:
+    """Read up to the content. Raises MalformedMessage."""
+    outer = (yield from ber.read_header(source)).open(ber.SEQUENCE)
+    oid = yield from read_oid(source)
+    explicit = (yield from ber.read_header(source)).open(ber.CONTEXT)
+    return ContentInfo(oid, (outer, explicit))
+
+
+def read_oid(source: Source) -> Wait[str]:
+    """Read an object identifier. Raises MalformedMessage."""
+    header = (yield from ber.read_header(source)).expect(ber.OID)
+    return (yield from ber.read_element(source, header, _MAX_OID)).oid()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Constructed values inside one another, and innermost a string that streams.
+
+    It is written in DER if the string's length is known, else with indefinite lengths (CMS-04).
+    """
+
+    #: from outside inwards: identifier octet, and what stands before the next level
+    levels: tuple[tuple[int, bytes], ...]
+    #: identifier octet of the string if it is primitive
+    string: int
+
+    def length(self, length: int) -> int:
+        """Octets of everything around a string of ``length`` octets, and the string."""
+        return len(self._definite_head(length)) + length
+
+    def write(self, chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
+        """Everything; ``chunks`` are the string. ValueError if they are not ``length`` octets."""
+        if length is None:
+            return self._indefinite(chunks)
+        return self._definite(chunks, length)
+
+    def _definite_head(self, length: int) -> bytes:
+        head = der.header(self.string, length)
+        for tag, before in reversed(self.levels):
+            head = before + head
+            head = der.header(tag, len(head) + length) + head
+        return head
+
+    def _definite(self, chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
+        yield self._definite_head(length)
+        yield from counted(chunks, length)
+
+    def _indefinite(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        levels = (*self.levels, (self.string | der.CONSTRUCTED, b""))
+        yield b"".join(bytes((tag,)) + der.INDEFINITE + before for tag, before in levels)
+        for segment in _regroup(chunks):
+            yield der.octet_string(segment)
+        yield der.END_OF_CONTENTS * len(levels)
+
+
+def counted(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
+    """The same chunks; ValueError at the end if they are not ``length`` octets together."""
+    count = 0
+    for chunk in chunks:
+        count += len(chunk)
+        yield chunk
+    if length is not None and count != length:
+        raise ValueError(f"{length} octets were announced, {count} came")
+
+
+def _regroup(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    waiting = bytearray()
+    for chunk in chunks:
+        waiting += chunk
+        while len(waiting) >= SEGMENT:
+            yield bytes(waiting[:SEGMENT])
+            del waiting[:SEGMENT]
+    if waiting:
+        yield bytes(waiting)

@@ -1,0 +1,47 @@
+"""Signature values: whether a key made one, and making one."""
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.cms.signature_algorithms import Scheme, SignatureAlgorithm
+
+
+def made_by(
+    key: PublicKeyTypes,
+    algorithm: SignatureAlgorithm,
+    digest: DigestAlgorithm,
+    digested: bytes,
+    signature: bytes,
+) -> bool:
+    """Whether the private half of a key signed a digest in that way."""
+    prehashed = Prehashed(digest.hash)
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and algorithm.scheme is not Scheme.ECDSA:
+            key.verify(signature, digested, _padding(algorithm), prehashed)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm.scheme is Scheme.ECDSA:
+            key.verify(signature, digested, ec.ECDSA(prehashed))
+        else:
+            return False
+    # ValueError: a key too short for the digest or the salt
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def _padding(algorithm: SignatureAlgorithm) -> AsymmetricPadding:
+    if algorithm.scheme is Scheme.RSA_V15 or algorithm.mask_digest is None:
+        return padding.PKCS1v15()
+    return padding.PSS(padding.MGF1(algorithm.mask_digest.hash), algorithm.salt_length)
+
+
+def make(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, digest: DigestAlgorithm, data: bytes
+) -> bytes:
+    """Sign octets: PKCS#1 v1.5 or ECDSA."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), digest.hash)
+    return key.sign(data, ec.ECDSA(digest.hash))

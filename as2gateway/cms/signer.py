@@ -1,0 +1,82 @@
+"""SignerInfo: RFC 5652, section 5.3. Which of several signers counts is decided in ``signed``."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from as2gateway import ber
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.ber import Node
+from as2gateway.certificates import Certificate
+from as2gateway.cms.attributes import SignedAttributes
+from as2gateway.cms.identifiers import means
+from as2gateway.cms.signature_algorithms import SignatureAlgorithm, read_digest
+from as2gateway.cms.signatures import made_by
+from as2gateway.errors import AuthenticationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class SignerInfo:
+    """What one signer says; nothing of it is true before it was verified."""
+
+    identifier: Node
+    digest_identifier: Node
+    #: None: the signature is over the content itself
+    attributes: SignedAttributes | None
+    signature_identifier: Node
+    signature: bytes
+
+    @classmethod
+    def read(cls, info: Node) -> Self:
+        """Read a SignerInfo. Raises MalformedMessage."""
+        fields = info.expect(ber.SEQUENCE).fields()
+        fields.take(ber.INTEGER)  # the version follows from the identifier (CMS-05, CMS-22)
+        identifier = fields.any()
+        digest_identifier = fields.take(ber.SEQUENCE)
+        attributes = fields.optional(ber.CONTEXT)
+        return cls(
+            identifier,
+            digest_identifier,
+            SignedAttributes.read(attributes) if attributes else None,
+            fields.take(ber.SEQUENCE),
+            fields.take(ber.OCTET_STRING).octets(),
+        )
+
+    @property
+    def digest(self) -> DigestAlgorithm:
+        """The digest it used. Raises MalformedMessage for one that is not known."""
+        return read_digest(self.digest_identifier)
+
+    def names(self, certificate: Certificate) -> bool:
+        """Whether it says that this certificate's key signed."""
+        return means(self.identifier, certificate)
+
+    def made_with(
+        self, certificates: Iterable[Certificate], content_digest: bytes | None
+    ) -> Certificate | None:
+        """The first of the certificates whose key made the signature.
+
+        ``content_digest`` is looked at only where there are no signed attributes.
+        """
+        algorithm = SignatureAlgorithm.read(self.signature_identifier)
+        # One signature, one digest: RFC 5754 §3.2, RFC 4056 §3 (threats R11).
+        if algorithm.digest not in {None, self.digest}:
+            raise AuthenticationFailed(
+                f"the signature is over {algorithm.digest}, the content over {self.digest}"
+            )
+        candidates = tuple(certificates)
+        for digested in self._digested(content_digest):
+            for certificate in candidates:
+                key = certificate.public_key
+                if made_by(key, algorithm, self.digest, digested, self.signature):
+                    return certificate
+        return None
+
+    def _digested(self, content_digest: bytes | None) -> Iterator[bytes]:
+        if self.attributes is not None:
+            for encoding in self.attributes.encodings():
+                running = self.digest.new()
+                running.update(encoding)
+                yield running.digest()
+        elif content_digest is not None:
+            yield content_digest
