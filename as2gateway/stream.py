@@ -100,8 +100,14 @@ class Source:
             yield None
 
     def put_back(self, data: bytes) -> None:
-        """Return octets to the front, as if they had not been read."""
-        if data:
+        """Return octets to the front, as if they had not been read.
+
+        Costs only their own length where they are what was read last and is still in the buffer.
+        """
+        start = self._position - len(data)
+        if start >= 0 and self._buffer[start : self._position] == data:
+            self._position = start
+        else:
             self._buffer = bytearray(data) + self._buffer[self._position :]
             self._position = 0
 
@@ -159,14 +165,35 @@ def run(parser: Callable[[Source], Parser[T, R]], data: bytes) -> tuple[list[T],
     return items, layer.result
 
 
-def gather(parser: Parser[bytes, R], limit: int) -> Wait[bytes]:
-    """Collect everything a parser makes; LimitExceeded past ``limit`` octets."""
+def collect(parser: Parser[bytes, R], limit: int) -> Wait[tuple[bytes, R]]:
+    """Collect what a parser makes, and what it returns; LimitExceeded past ``limit`` octets."""
     collected = bytearray()
-    for piece in parser:
+    while True:
+        try:
+            piece = next(parser)
+        except StopIteration as stop:
+            return bytes(collected), stop.value
         if piece is None:
             yield None
-        else:
-            collected += piece
-            if len(collected) > limit:
-                raise LimitExceeded(f"more than {limit} octets")
-    return bytes(collected)
+            continue
+        collected += piece
+        if len(collected) > limit:
+            raise LimitExceeded(f"more than {limit} octets")
+
+
+def gather(parser: Parser[bytes, R], limit: int) -> Wait[bytes]:
+    """Collect everything a parser makes; LimitExceeded past ``limit`` octets."""
+    octets, _ = yield from collect(parser, limit)
+    return octets
+
+
+def skip(parser: Parser[T, R]) -> Wait[R]:
+    """Run a parser and pass over everything it makes."""
+    while True:
+        try:
+            item = next(parser)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+        if item is None:
+            yield None
