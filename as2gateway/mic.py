@@ -6,7 +6,7 @@ Which octets it is taken over is decided where messages are read (``receive``) a
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -53,6 +53,30 @@ class MIC:
 
     def __str__(self) -> str:
         return self.field()
+
+
+class RunningDigests:
+    """Digests of the same octets in several algorithms, taken as the octets come."""
+
+    __slots__ = ("_running",)
+
+    def __init__(self, algorithms: Iterable[DigestAlgorithm]) -> None:
+        self._running = {algorithm: algorithm.new() for algorithm in algorithms}
+
+    def update(self, data: bytes) -> None:
+        """Take the next octets."""
+        for running in self._running.values():
+            running.update(data)
+
+    @property
+    def digests(self) -> Mapping[DigestAlgorithm, bytes]:
+        """The digests of all octets so far."""
+        return {algorithm: running.digest() for algorithm, running in self._running.items()}
+
+    def mic(self, algorithm: DigestAlgorithm) -> MIC | None:
+        """The MIC of all octets so far; None if that algorithm was not run."""
+        running = self._running.get(algorithm)
+        return MIC(running.digest(), algorithm) if running else None
 
 
 def verify_returned(sent: Mapping[DigestAlgorithm, bytes], returned: MIC | None) -> None:
