@@ -30,6 +30,8 @@ class LayerFacts:
     key_transport: KeyTransport | None = None
     #: SHA-256 fingerprint (lower-case hex) of the certificate that verified or decrypted it
     certificate: str | None = None
+    #: SHA-256 (lower-case hex) of the wrapped content key, which no honest sender repeats
+    wrapped_key: str | None = None
 
 
 class Canonical(StrEnum):

@@ -1,0 +1,325 @@
+"""The layers around a payload, each read by a generator: RFC 1847, RFC 8551, RFC 5402.
+
+A layer parser takes octets from its source, gives what it finds inside to ``inner``, and returns
+what it learnt once its layer holds. Which parser reads what, and what reads the inside, is decided
+in ``receive``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from as2gateway import mime
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.canonical import NEXT, line_ends
+from as2gateway.cms import compressed, enveloped, signed
+from as2gateway.cms.content import ContentInfo
+from as2gateway.errors import (
+    AS2Error,
+    InsufficientMessageSecurity,
+    IntegrityCheckFailed,
+    LimitExceeded,
+    MalformedMessage,
+)
+from as2gateway.events import Canonical, Facts, LayerFacts, LayerKind, Reading
+from as2gateway.headers import MAX_BLOCK, Headers
+from as2gateway.mic import MIC, RunningDigests
+from as2gateway.policy import InboundPolicy, Limits
+from as2gateway.stream import Layer, Parser, Source, Wait
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+Around = tuple[LayerKind, ...]
+
+
+class AnotherReading(IntegrityCheckFailed):
+    """The content is not what was signed in this reading; ``reading`` may find that it is."""
+
+    def __init__(self, reason: str, reading: Reading) -> None:
+        super().__init__(reason)
+        self.reading = reading
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A MIME entity whose header fields have been read."""
+
+    headers: Headers
+    #: the header block as it came: part of the MIC
+    head: bytes = b""
+    #: the Content-Transfer-Encoding that its body is still in
+    encoding: str | None = None
+    #: the layers it is inside of, outermost first
+    around: Around = ()
+
+    @property
+    def content_type(self) -> mime.ContentType:
+        """What its body is."""
+        return mime.ContentType.parse(self.headers.get("Content-Type"))
+
+
+class Message:
+    """What is wanted of a message, and what has been found out so far."""
+
+    def __init__(
+        self,
+        http: Headers,
+        policy: InboundPolicy,
+        limits: Limits,
+        reading: Reading,
+        unsigned_digest: DigestAlgorithm,
+    ) -> None:
+        self.http = http
+        self.policy = policy
+        self.limits = limits
+        self.reading = reading
+        #: for the MIC of a message that is not signed (MIC-04, MIC-05)
+        self.unsigned_digest = unsigned_digest
+        self.mic: MIC | None = None
+        self.content_type = ""
+        self.filename = ""
+        self.notes: list[str] = []
+        self._layers: dict[int, LayerFacts] = {}
+
+    def passed(self, depth: int, facts: LayerFacts) -> None:
+        """Record a layer that holds; inner ones come before those around them."""
+        self._layers[depth] = facts
+
+    @property
+    def facts(self) -> Facts:
+        """Everything, as a value."""
+        return Facts(
+            layers=tuple(self._layers[depth] for depth in sorted(self._layers)),
+            mic=self.mic,
+            content_type=self.content_type,
+            filename=self.filename,
+            notes=tuple(self.notes),
+        )
+
+
+class Inner:
+    """What is inside a layer. Its fault waits until the layer itself has been judged."""
+
+    def __init__(self, parser: Callable[[Source], Parser[bytes, None]]) -> None:
+        self._layer = Layer(parser)
+        self._fault: AS2Error | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give octets; iterate to get the payload in them."""
+        if self._fault is None:
+            yield from self._watch(self._layer.feed(data))
+
+    def end(self) -> Iterator[bytes]:
+        """Say that the octets are complete; iterate to get the rest of the payload."""
+        if self._fault is None:
+            yield from self._watch(self._layer.end())
+
+    def settle(self) -> None:
+        """Raise the fault, if there was one."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except AS2Error as fault:
+            self._fault = fault
+
+
+LayerParser = Callable[[Source, Message, Inner], Parser[bytes, LayerFacts]]
+
+
+def pour(parser: Parser[bytes, R], sink: Callable[[bytes], Iterator[T]]) -> Parser[T, R]:
+    """Run a parser, give each piece that it makes to ``sink``, and return what it returns."""
+    while True:
+        try:
+            piece = next(parser)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+        if piece is None:
+            yield None
+        else:
+            yield from sink(piece)
+
+
+def read_enveloped(
+    source: Source, message: Message, inner: Inner, info: ContentInfo
+) -> Parser[bytes, LayerFacts]:
+    """Decrypt. DecryptionFailed is the answer to all that is wrong (CMS-32)."""
+    policy = message.policy
+    content = enveloped.decrypt(source, policy.decrypt_with, policy.ciphers, message.limits, info)
+    facts = yield from pour(content, inner.feed)
+    yield from inner.end()
+    return LayerFacts(
+        LayerKind.ENVELOPED,
+        cipher=facts.cipher,
+        key_transport=facts.key_transport,
+        certificate=facts.certificate_fingerprint,
+        wrapped_key=facts.wrapped_key_digest.hex(),
+    )
+
+
+def read_compressed(
+    source: Source, message: Message, inner: Inner, info: ContentInfo
+) -> Parser[bytes, LayerFacts]:
+    """Decompress within the limits. DecompressionFailed is the answer to all that is wrong."""
+    yield from pour(compressed.decompress(source, message.limits, info), inner.feed)
+    yield from inner.end()
+    return LayerFacts(LayerKind.COMPRESSED)
+
+
+def read_opaque(
+    source: Source, message: Message, inner: Inner, info: ContentInfo
+) -> Parser[bytes, LayerFacts]:
+    """Verify a signature that carries its content (CMS-24)."""
+    try:
+        content = signed.read_opaque(source, message.limits, info)
+        signature, digests = yield from pour(content, inner.feed)
+        yield from inner.end()
+    except MalformedMessage as fault:
+        raise IntegrityCheckFailed(f"signed-data is broken: {fault}") from fault
+    try:
+        return _verify(message, signature, digests)
+    except signed.DigestNotRun as missing:
+        raise IntegrityCheckFailed(f"{missing.algorithm} is not announced") from missing
+
+
+def read_multipart_signed(
+    source: Source, message: Message, inner: Inner, entity: Entity
+) -> Parser[bytes, LayerFacts]:
+    """Verify RFC 1847's two parts; whatever else comes is no signed message (MIME-07)."""
+    boundary = entity.content_type.boundary
+    if not boundary:
+        raise IntegrityCheckFailed("multipart/signed without a boundary")
+    micalg = _announced(entity)
+    cover = _Cover(message, micalg)
+    try:
+        yield from mime.read_preamble(source, boundary)
+        part = mime.read_part(source, boundary)
+        last = yield from pour(part, lambda data: inner.feed(cover.update(data)))
+        yield from inner.feed(cover.finish())
+        yield from inner.end()
+        if last:
+            raise IntegrityCheckFailed("multipart/signed with only one part")
+        signature = yield from _read_signature(source, message, boundary)
+    except MalformedMessage as fault:
+        raise IntegrityCheckFailed(f"multipart/signed is broken: {fault}") from fault
+    facts = _verify_cover(message, signature, cover.digests)
+    if facts.digest not in micalg:
+        message.notes.append(f"micalg does not name {facts.digest}, which the signature uses")
+    return facts
+
+
+class _Cover:
+    """The octets that a signature covers: digested with the line ends this reading gives them."""
+
+    def __init__(self, message: Message, micalg: frozenset[DigestAlgorithm]) -> None:
+        self._form = line_ends(message.reading.canonical)
+        names = message.reading.digests or micalg
+        allowed = message.policy.digests
+        # No name, or none that we know: run all that the SignerInfo may use (MIME-08).
+        self._running = RunningDigests(names & allowed if names else allowed)
+
+    def update(self, data: bytes) -> bytes:
+        return self._digested(self._form.update(data))
+
+    def finish(self) -> bytes:
+        return self._digested(self._form.finish())
+
+    def _digested(self, data: bytes) -> bytes:
+        self._running.update(data)
+        return data
+
+    @property
+    def digests(self) -> Mapping[DigestAlgorithm, bytes]:
+        return self._running.digests
+
+
+def _announced(entity: Entity) -> frozenset[DigestAlgorithm]:
+    found = set()
+    for name in (entity.content_type.get("micalg") or "").split(","):
+        try:
+            found.add(DigestAlgorithm.parse(name))
+        except ValueError:
+            continue
+    return frozenset(found)
+
+
+def _read_signature(source: Source, message: Message, boundary: str) -> Wait[signed.SignedData]:
+    """Read the second part, which must be the last, and the SignedData in it."""
+    octets, last = yield from _whole(mime.read_part(source, boundary), message.limits.signature)
+    part = Source()
+    part.feed(octets)
+    part.end()
+    headers, head = yield from mime.read_headers(part)
+    content_type = mime.ContentType.parse(headers.get("Content-Type"))
+    if not mime.is_pkcs7_signature(content_type, headers.get("Content-Disposition")):
+        raise IntegrityCheckFailed("the second part of multipart/signed is no signature")
+    if not last:
+        # An end line without its hyphens (RFC 4130's own example A.4) is forgiven, a part is not.
+        if not (yield from mime.read_epilogue(source)):
+            raise IntegrityCheckFailed("multipart/signed with more than two parts")
+        message.notes.append("the last boundary of multipart/signed is not closed")
+    decoder = mime.cms_decoder(headers.get("Content-Transfer-Encoding"))
+    body = decoder.update(octets[len(head) :]) + decoder.finish()
+    return signed.parse(body, message.limits)
+
+
+def _whole(part: Parser[bytes, R], limit: int) -> Wait[tuple[bytes, R]]:
+    collected = bytearray()
+
+    def keep(data: bytes) -> Iterator[None]:
+        collected.extend(data)
+        if len(collected) > limit + MAX_BLOCK:
+            raise LimitExceeded(f"a signature of more than {limit} octets")
+        return iter(())
+
+    result = yield from pour(part, keep)
+    return bytes(collected), result
+
+
+def _verify_cover(
+    message: Message, signature: signed.SignedData, digests: Mapping[DigestAlgorithm, bytes]
+) -> LayerFacts:
+    reading = message.reading
+    try:
+        facts = _verify(message, signature, digests)
+    except signed.DigestNotRun as missing:
+        again = replace(reading, digests=frozenset({missing.algorithm}))
+        reason = f"the signature uses {missing.algorithm}, micalg announces another digest"
+        raise AnotherReading(reason, again) from missing
+    except IntegrityCheckFailed as fault:
+        if reading.canonical not in NEXT:
+            raise
+        again = replace(reading, canonical=NEXT[reading.canonical])
+        raise AnotherReading(fault.reason, again) from fault
+    if reading.canonical is not Canonical.RAW:
+        message.notes.append(f"the signature holds with line ends repaired: {reading.canonical}")
+    return facts
+
+
+def _verify(
+    message: Message, signature: signed.SignedData, digests: Mapping[DigestAlgorithm, bytes]
+) -> LayerFacts:
+    """Verify, and take the MIC of a signed message: the innermost signature's digest (MIC-03)."""
+    policy = message.policy
+    try:
+        signer = signed.verified_signer(
+            signature,
+            digests,
+            policy.verify_with,
+            policy.digests,
+            require_signed_attributes=policy.require_signed_attributes,
+        )
+    except signed.DigestNotRun as missing:
+        if missing.algorithm not in policy.digests:
+            reason = f"signed with {missing.algorithm}, which is not allowed"
+            raise InsufficientMessageSecurity(reason) from missing
+        raise
+    if message.mic is None:
+        message.mic = MIC(digests[signer.digest], signer.digest)
+    return LayerFacts(
+        LayerKind.SIGNED, digest=signer.digest, certificate=signer.certificate.fingerprint
+    )

@@ -1,0 +1,279 @@
+"""Reading a message: layers peel off until the payload is bare. RFC 4130, sections 2.4 and 7.4.3.
+
+Two tables say which parser of ``layers`` reads what: one by content type, one by the object
+identifier of a CMS structure. What a layer makes is all that the next one in gets to see, so each
+layer that is found covers all of the payload. Of several faults the outermost counts, since it
+explains those further in, and all are told only once the input has ended.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from as2gateway import mime
+from as2gateway.cms import oids
+from as2gateway.cms.content import read_content_info
+from as2gateway.errors import (
+    AS2Error,
+    DecompressionFailed,
+    DecryptionFailed,
+    InsufficientMessageSecurity,
+    IntegrityCheckFailed,
+    LimitExceeded,
+    MalformedMessage,
+    UnexpectedProcessingError,
+)
+from as2gateway.events import (
+    Accepted,
+    Facts,
+    LayerFacts,
+    LayerKind,
+    Reading,
+    Rejected,
+    UnverifiedPayload,
+    Verdict,
+)
+from as2gateway.headers import Headers
+from as2gateway.layers import (
+    AnotherReading,
+    Around,
+    Entity,
+    Inner,
+    LayerParser,
+    Message,
+    read_compressed,
+    read_enveloped,
+    read_multipart_signed,
+    read_opaque,
+)
+from as2gateway.mic import RunningDigests
+from as2gateway.policy import InboundPolicy, Limits
+from as2gateway.request import MDNRequest
+from as2gateway.stream import Layer, Parser, Source
+
+_BodyParser = Callable[[Source, Message, Entity], Parser[bytes, None]]
+
+_TRANSFER_ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
+
+
+class MessageReceiver:
+    """Reads one message: an ``engine.Receiver``."""
+
+    def __init__(
+        self,
+        headers: Headers,
+        policy: InboundPolicy,
+        request: MDNRequest | None,
+        limits: Limits,
+        reading: Reading,
+    ) -> None:
+        # A receipt request that cannot be honoured stops everything else (HDR-22).
+        self._fault = request.failure if request else None
+        digest = (request.digest if request else None) or policy.default_digest
+        self._message = Message(headers, policy, limits, reading, digest)
+        self._layer = Layer(partial(_read_message, message=self._message))
+
+    def feed(self, data: bytes) -> Iterator[UnverifiedPayload]:
+        """Take the next octets; iterate to give out the payload that they release."""
+        if self._fault is None:
+            yield from self._watch(self._layer.feed(data))
+
+    def close(self) -> tuple[Iterable[UnverifiedPayload], Verdict]:
+        """Say that the body is complete; the last payload and the verdict."""
+        last = [*self._watch(self._layer.end())] if self._fault is None else []
+        return last, self._verdict()
+
+    def _watch(self, pieces: Iterator[bytes]) -> Iterator[UnverifiedPayload]:
+        try:
+            for piece in pieces:
+                yield UnverifiedPayload(piece)
+        except AS2Error as fault:
+            self._fault = fault
+        except MemoryError:
+            raise  # ours and temporary: no answer to the partner, who tries again
+        except Exception as fault:  # noqa: BLE001  the outermost step of receiving: an answer, always
+            self._fault = UnexpectedProcessingError(f"{type(fault).__name__}: {fault}")
+
+    def _verdict(self) -> Verdict:
+        message = self._message
+        fault = self._fault or _lacking(message.policy, message.facts)
+        if fault is None:
+            return Accepted(message.facts)
+        if not isinstance(fault, InsufficientMessageSecurity):
+            # Other faults leave open which octets were meant (RFC 4130 §7.3.1, MIC-14).
+            message.mic = None
+        again = fault.reading if isinstance(fault, AnotherReading) else None
+        return Rejected(fault, message.facts, again)
+
+
+def _lacking(policy: InboundPolicy, facts: Facts) -> InsufficientMessageSecurity | None:
+    """What the policy asks for and the message did not have, by what was done to read it."""
+    if policy.require_encryption and not facts.encrypted:
+        return InsufficientMessageSecurity("the message is not encrypted, which is required")
+    if policy.require_signature and not facts.signed:
+        return InsufficientMessageSecurity("the message is not signed, which is required")
+    return None
+
+
+def _read_message(source: Source, message: Message) -> Parser[bytes, None]:
+    """Read the body of the request; the fields of the request are those of its entity."""
+    encoding = message.http.get("Content-Transfer-Encoding")
+    if encoding is None:
+        # Apache Camel names the transfer encoding in Content-Encoding.
+        named = (message.http.get("Content-Encoding") or "").strip().lower()
+        encoding = named if named in _TRANSFER_ENCODINGS else None
+    entity = Entity(message.http, encoding=encoding)
+    yield from _reader(entity)(source, message, entity)
+
+
+def _read_entity(source: Source, message: Message, around: Around) -> Parser[bytes, None]:
+    """Read a MIME entity that was inside a layer."""
+    headers, head = yield from mime.read_headers(source)
+    entity = Entity(headers, head, headers.get("Content-Transfer-Encoding"), around)
+    yield from _reader(entity)(source, message, entity)
+
+
+def _read_decrypted(source: Source, message: Message, around: Around) -> Parser[bytes, None]:
+    """Read the entity that was inside an enveloped layer.
+
+    What is no MIME entity is answered as bad padding is, so that the answer does not tell them
+    apart. Some products encrypt a bare document, though; it is taken where no signature is asked
+    for (MIME-23, mendelson).
+    """
+    if (yield from mime.begins_with_headers(source)):
+        try:
+            headers, head = yield from mime.read_headers(source)
+        except UnexpectedProcessingError as fault:
+            raise DecryptionFailed(f"what was decrypted is no MIME entity: {fault}") from fault
+        entity = Entity(headers, head, headers.get("Content-Transfer-Encoding"), around)
+        yield from _reader(entity)(source, message, entity)
+        return
+    if message.policy.require_signature or not (yield from source.peek(1)):
+        raise DecryptionFailed("what was decrypted is no MIME entity")
+    message.notes.append("what was decrypted has no MIME header fields")
+    bare = Headers((("Content-Type", "application/edi-consent"),))
+    # The request's file name, otherwise unused, is the only one that there is (FN-01).
+    if disposition := message.http.get("Content-Disposition"):
+        bare = bare.with_field("Content-Disposition", disposition)
+    yield from _read_payload(source, message, Entity(bare, around=around))
+
+
+def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
+    """Read the innermost entity: its body is the payload."""
+    message.content_type = entity.content_type.type
+    message.filename = mime.filename(entity.headers)
+    decoder = mime.decoder(entity.encoding)
+    # The MIC is over the entity as it came, to be decoded only for delivery (MIME-19). Of an
+    # unwrapped one it is over the decoded body, without HTTP's header block (RFC 4130 §7.3.1).
+    unwrapped = not entity.around
+    # A signed message's MIC is that of the signature.
+    signed = LayerKind.SIGNED in entity.around
+    digests = RunningDigests(() if signed else (message.unsigned_digest,))
+    digests.update(entity.head)
+    while data := (yield from source.some()):
+        payload = decoder.update(data)
+        digests.update(payload if unwrapped else data)
+        if payload:
+            yield payload
+    if payload := decoder.finish():
+        digests.update(payload if unwrapped else b"")
+        yield payload
+    message.mic = digests.mic(message.unsigned_digest)
+
+
+def _read_layer(
+    source: Source, message: Message, around: Around, kind: LayerKind, read: LayerParser
+) -> Parser[bytes, None]:
+    """Take one layer off; only when it holds does a fault inside it count."""
+    if len(around) >= message.limits.depth:
+        raise LimitExceeded(f"more than {message.limits.depth} layers")
+    if kind in around and kind in _ONCE:
+        raise _ONCE[kind](f"the message is {kind} twice")
+    inside = _read_decrypted if kind is LayerKind.ENVELOPED else _read_entity
+    inner = Inner(partial(inside, message=message, around=(*around, kind)))
+    message.passed(len(around), (yield from read(source, message, inner)))
+    inner.settle()
+
+
+def _read_multipart(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
+    read = partial(read_multipart_signed, entity=entity)
+    layer = partial(
+        _read_layer, message=message, around=entity.around, kind=LayerKind.SIGNED, read=read
+    )
+    # Forbidden on a multipart (RFC 2045 §6.4), but then the only sensible reading (HTTP-29).
+    encoded = (entity.encoding or "").strip().lower() in {"base64", "quoted-printable"}
+    yield from _decoded(source, mime.decoder(entity.encoding) if encoded else None, layer)
+
+
+def _read_cms(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
+    body = partial(_read_content_info, message=message, entity=entity)
+    start = yield from source.peek(1)
+    # What begins as DER is DER, whatever its encoding is said to be (HTTP-29: phase2, OpenAS2).
+    decoder = None if start == b"\x30" else mime.cms_decoder(entity.encoding)
+    yield from _decoded(source, decoder, body)
+
+
+def _decoded(
+    source: Source,
+    decoder: mime.Decoder | None,
+    body: Callable[[Source], Parser[bytes, None]],
+) -> Parser[bytes, None]:
+    """Undo a transfer encoding, if there is one, for the parser of what is in it."""
+    if decoder is None:
+        yield from body(source)
+        return
+    inner = Layer(body)
+    while data := (yield from source.some()):
+        yield from inner.feed(decoder.update(data))
+    yield from inner.feed(decoder.finish())
+    yield from inner.end()
+
+
+def _read_content_info(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
+    """Read a CMS structure of any kind; what is not understood is never taken for payload."""
+    try:
+        info = yield from read_content_info(source)
+    except MalformedMessage as fault:
+        claimed = (entity.content_type.get("smime-type") or "").lower()
+        damaged = _DAMAGED.get(claimed, MalformedMessage)
+        raise damaged(f"not a CMS structure: {fault}") from fault
+    if info.oid == oids.AUTH_ENVELOPED_DATA:
+        raise DecryptionFailed("encrypted with an AEAD cipher, which is not supported")
+    if info.oid not in _BY_OID:
+        raise MalformedMessage(f"CMS content type {info.oid} is not supported")
+    kind, read = _BY_OID[info.oid]
+    yield from _read_layer(source, message, entity.around, kind, partial(read, info=info))
+
+
+def _reader(entity: Entity) -> _BodyParser:
+    content_type = entity.content_type
+    if mime.is_pkcs7_mime(content_type, entity.headers.get("Content-Disposition")):
+        return _read_cms
+    return _BY_CONTENT_TYPE.get(content_type.type, _read_payload)
+
+
+_BY_CONTENT_TYPE: Mapping[str, _BodyParser] = MappingProxyType(
+    {"multipart/signed": _read_multipart}
+)
+_BY_OID: Mapping[str, tuple[LayerKind, Callable[..., Parser[bytes, LayerFacts]]]] = (
+    MappingProxyType(
+        {
+            oids.SIGNED_DATA: (LayerKind.SIGNED, read_opaque),
+            oids.ENVELOPED_DATA: (LayerKind.ENVELOPED, read_enveloped),
+            oids.COMPRESSED_DATA: (LayerKind.COMPRESSED, read_compressed),
+        }
+    )
+)
+#: layers that come once: MIME-03; one private-key operation a message (threats R12)
+_ONCE: Mapping[LayerKind, type[AS2Error]] = MappingProxyType(
+    {LayerKind.COMPRESSED: DecompressionFailed, LayerKind.ENVELOPED: DecryptionFailed}
+)
+#: what it is called when a body is not even the CMS structure that its smime-type names (MDN-20)
+_DAMAGED: Mapping[str, type[AS2Error]] = MappingProxyType(
+    {
+        "enveloped-data": DecryptionFailed,
+        "authenveloped-data": DecryptionFailed,
+        "signed-data": IntegrityCheckFailed,
+        "compressed-data": DecompressionFailed,
+    }
+)
