@@ -34,6 +34,14 @@ class DigestAlgorithm(StrEnum):
         # "sha" alone is SHA-1 (RFC 3335 §5.2 era senders)
         return cls("md5" if match["md5"] else f"sha-{match['size'] or 1}")
 
+    @classmethod
+    def of_size(cls, size: int) -> Self:
+        """Which algorithm makes digests of that many bytes; ValueError if none does."""
+        for algorithm in cls:
+            if algorithm.size == size:
+                return algorithm
+        raise ValueError(f"no digest algorithm makes {size} bytes")
+
     @property
     def wire_name(self) -> str:
         """The spelling to emit unless the partner used another: ``sha1``, ``sha-256`` (MIC-08)."""

@@ -22,11 +22,11 @@ class MIC:
     algorithm: DigestAlgorithm
 
     @classmethod
-    def parse(cls, field: str, default: DigestAlgorithm = DigestAlgorithm.SHA256) -> Self | None:
+    def parse(cls, field: str, default: DigestAlgorithm | None = None) -> Self | None:
         """Read ``<base64>, <algorithm>``; None for an empty value.
 
-        ``default`` stands in if no algorithm is named. Blanks inside and missing ``=`` are
-        forgiven (MIC-09). Raises MalformedMDN.
+        If no algorithm is named it is ``default``, or the one that makes digests of that length.
+        Blanks inside and missing ``=`` are forgiven (MIC-09). Raises MalformedMDN.
         """
         encoded, _, name = field.partition(",")
         encoded = "".join(encoded.split()).rstrip("=")
@@ -34,7 +34,8 @@ class MIC:
             return None
         try:
             digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-            algorithm = DigestAlgorithm.parse(name) if name.strip() else default
+            named = DigestAlgorithm.parse(name) if name.strip() else default
+            algorithm = named or DigestAlgorithm.of_size(len(digest))
         except (ValueError, binascii.Error) as error:
             raise MalformedMDN(f"unreadable Received-content-MIC {field[:200]!r}") from error
         return cls(digest, algorithm)

@@ -1,0 +1,141 @@
+"""MDNs as we write them: RFC 4130 sections 7.4 to 7.6 and RFC 3798 section 3.
+
+ASCII and CR LF throughout, nothing folded; what a partner wrote is made safe for its line (SEC-15).
+"""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from as2gateway import names
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.cms import signed
+from as2gateway.headers import Headers
+from as2gateway.mdn.report import MDNReport
+from as2gateway.mime import SignedEntity, new_boundary
+from as2gateway.policy import SigningKey
+
+_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+#: characters of the reason given to a partner: some sentences, and a line that RFC 2045 §2.8 allows
+_MAX_REASON = 900
+
+_NO_GUARANTEE = "This is no guarantee that the contents of the message have been understood."
+
+
+def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only the caller can give
+    report: MDNReport,
+    message_id: str,
+    now: datetime,
+    sign_with: SigningKey | None,
+    digest: DigestAlgorithm,
+    *,
+    subject: str = "",
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> tuple[Headers, bytes]:
+    """Write an MDN: the header fields of its HTTP message, without Content-Length, and its body.
+
+    Signed with ``digest`` if a key is given. ``now`` is aware. Raises ValueError for AS2 names or a
+    Message-ID that cannot be sent.
+    """
+    content_type, body = _write_report(report, now, new_boundary(entropy))
+    if sign_with is not None:
+        part = _field("Content-Type", content_type) + b"\r\n" + body
+        frame = SignedEntity(new_boundary(entropy), _micalg(report, digest))
+        running = digest.new()
+        running.update(part)
+        signature = signed.sign(running.digest(), digest, sign_with, now)
+        content_type = frame.content_type
+        body = frame.opening + part + frame.middle + signature + frame.closing
+    fields = [
+        ("AS2-Version", "1.1"),  # RFC 5402 §6: compression is understood
+        ("AS2-From", names.quote(report.as2_from)),
+        ("AS2-To", names.quote(report.as2_to)),
+        ("Message-ID", message_id),
+        ("Date", _date(now)),
+        ("Subject", _printable(subject)),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", content_type),
+    ]
+    headers = Headers(tuple(field for field in fields if field[1]))
+    headers.encode()  # raises for what would break out of its line
+    return headers, body
+
+
+def _write_report(report: MDNReport, now: datetime, boundary: str) -> tuple[str, bytes]:
+    content_type = f'multipart/report; report-type=disposition-notification; boundary="{boundary}"'
+    delimiter = f"\r\n--{boundary}".encode("ascii")
+    text = _headers("text/plain; charset=us-ascii") + _write_text(report, now)
+    machine = _headers("message/disposition-notification") + _write_fields(report)
+    parts = (text, machine)
+    body = b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
+    return content_type, body.removeprefix(b"\r\n")
+
+
+def _headers(content_type: str) -> bytes:
+    encoding = _field("Content-Transfer-Encoding", "7bit")
+    return _field("Content-Type", content_type) + encoding + b"\r\n"
+
+
+def _write_text(report: MDNReport, now: datetime) -> bytes:
+    """Write what a person reads (MDN-17), one statement a line."""
+    lines = [
+        "This is the MDN for the AS2 message",
+        "",
+        f"Message-ID: {report.original_message_id or '(none)'}",
+        f"From: {report.as2_to}",
+        f"To: {report.as2_from}",
+        *([f"Subject: {report.original_subject}"] if report.original_subject else ()),
+        f"Date of this MDN: {_date(now)}",
+        "",
+        _result(report),
+        *([report.text[:_MAX_REASON]] if report.text else ()),
+        _NO_GUARANTEE,
+    ]
+    return "".join(f"{_printable(line)}\r\n" for line in lines).encode("ascii")
+
+
+def _result(report: MDNReport) -> str:
+    if not report.disposition.positive:
+        return f"The message has not been accepted: {report.disposition.modified_type}."
+    if report.disposition.level:
+        return f"The message has been received, with a warning: {report.disposition.text}."
+    return "The message has been received."
+
+
+def _write_fields(report: MDNReport) -> bytes:
+    recipient = f"rfc822; {names.quote(report.final_recipient)}"
+    mic = report.mic.field(report.mic_spelling) if report.mic else ""
+    fields = [
+        ("Reporting-UA", report.reporting_ua),
+        ("Original-Recipient", recipient),
+        ("Final-Recipient", recipient),
+        ("Original-Message-ID", report.original_message_id or ""),
+        ("Disposition", str(report.disposition)),
+        ("Received-Content-MIC", mic),
+    ]
+    return b"".join(_field(name, _printable(value)) for name, value in fields if value)
+
+
+def _micalg(report: MDNReport, digest: DigestAlgorithm) -> str:
+    """Repeat the requester's spelling, where it is of the digest that signs (MIC-08, MDN-14)."""
+    spelling = report.mic_spelling or ""
+    try:
+        same = DigestAlgorithm.parse(spelling) is digest
+    except ValueError:
+        same = False
+    return spelling if same else digest.wire_name
+
+
+def _field(name: str, value: str) -> bytes:
+    return Headers(((name, value),)).encode()
+
+
+def _date(now: datetime) -> str:
+    return format_datetime(now.astimezone(UTC))
+
+
+def _printable(value: str) -> str:
+    return _NOT_PRINTABLE.sub("?", value)
