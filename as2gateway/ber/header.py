@@ -39,7 +39,7 @@ def decode(data: bytes, at: int) -> Decoded | None:
     identifier, first = data[at], data[at + 1]
     if identifier & _LONG_TAG == _LONG_TAG:
         raise MalformedMessage("an ASN.1 tag number above 30, which CMS does not have")
-    tag, constructed = identifier & ~_CONSTRUCTED, bool(identifier & _CONSTRUCTED)
+    tag, constructed = identifier & ~_CONSTRUCTED, identifier & _CONSTRUCTED != 0
     if tag == END_OF_CONTENTS and (constructed or first):
         raise MalformedMessage("an ASN.1 element with the tag of an end, which is none")
     if first < INDEFINITE:

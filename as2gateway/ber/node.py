@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from as2gateway.ber.header import (
     END_OF_CONTENTS,
@@ -19,13 +20,17 @@ from as2gateway.ber.segments import Segments
 from as2gateway.errors import LimitExceeded, MalformedMessage
 from as2gateway.stream import EndOfStream
 
+#: object identifiers kept in words: more than are in use
+_KEPT_OIDS = 256
+
 #: octets that end an indefinite value
 _END = bytes(2)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: some fifty are made for each message, and a frozen one costs three times as much.
+@dataclass(slots=True, eq=False)
 class Node:
-    """An element inside octets that are kept as they came."""
+    """An element inside octets that are kept as they came. Nothing writes to it."""
 
     tag: int
     constructed: bool
@@ -175,6 +180,7 @@ def _find_end(data: bytes, at: int) -> int:
     raise LimitExceeded(f"an ASN.1 value of more than {MAX_ELEMENTS} elements")
 
 
+@lru_cache(_KEPT_OIDS)
 def dotted(contents: bytes) -> str:
     """An object identifier in words, from its contents octets."""
     if not contents or contents[-1] & 0x80 or len(contents) > _MAX_OID:

@@ -9,7 +9,8 @@ from as2gateway.errors import LimitExceeded, MalformedMessage
 from as2gateway.stream import EndOfStream, Parser, Source, Wait
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen for the same reason as Node. Nothing writes to it.
+@dataclass(slots=True, eq=False)
 class Header:
     """Identifier and length octets of an element whose contents come next."""
 

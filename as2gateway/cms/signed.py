@@ -17,6 +17,7 @@ from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.ber import Node
 from as2gateway.certificates import Certificate
 from as2gateway.cms import oids, signatures
+from as2gateway.cms.attributes import SignedAttributes
 from as2gateway.cms.content import ContentInfo, read_oid
 from as2gateway.cms.signature_algorithms import read_digest
 from as2gateway.cms.signer import SignerInfo
@@ -233,7 +234,7 @@ class _Rules:
         self, signer: SignerInfo, certificates: Iterable[Certificate]
     ) -> VerifiedSigner | None:
         digest, attributes = signer.digest, signer.attributes
-        self._check_allowed(signer)
+        self._check_allowed(digest, attributes)
         content_digest = None if attributes else self._digest_of_content(digest)
         certificate = signer.made_with(certificates, content_digest)
         if certificate is None:
@@ -244,10 +245,10 @@ class _Rules:
         self._check_enclosed(digest)
         return VerifiedSigner(certificate, digest, attributes.signing_time if attributes else None)
 
-    def _check_allowed(self, signer: SignerInfo) -> None:
-        if signer.digest not in self.allowed:
-            raise InsufficientMessageSecurity(f"it is signed with {signer.digest}")
-        if self.require_signed_attributes and signer.attributes is None:
+    def _check_allowed(self, digest: DigestAlgorithm, attributes: SignedAttributes | None) -> None:
+        if digest not in self.allowed:
+            raise InsufficientMessageSecurity(f"it is signed with {digest}, which is not allowed")
+        if self.require_signed_attributes and attributes is None:
             raise InsufficientMessageSecurity("the signature has no signed attributes")
 
     def _digest_of_content(self, digest: DigestAlgorithm) -> bytes:

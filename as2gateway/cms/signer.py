@@ -58,24 +58,24 @@ class SignerInfo:
 
         ``content_digest`` is looked at only where there are no signed attributes.
         """
-        algorithm = SignatureAlgorithm.read(self.signature_identifier)
+        algorithm, digest = SignatureAlgorithm.read(self.signature_identifier), self.digest
         # One signature, one digest: RFC 5754 §3.2, RFC 4056 §3 (threats R11).
-        if algorithm.digest not in {None, self.digest}:
+        if algorithm.digest not in {None, digest}:
             raise AuthenticationFailed(
-                f"the signature is over {algorithm.digest}, the content over {self.digest}"
+                f"the signature is over {algorithm.digest}, the content over {digest}"
             )
         candidates = tuple(certificates)
-        for digested in self._digested(content_digest):
+        for digested in self._digested(digest, content_digest):
             for certificate in candidates:
                 key = certificate.public_key
-                if made_by(key, algorithm, self.digest, digested, self.signature):
+                if made_by(key, algorithm, digest, digested, self.signature):
                     return certificate
         return None
 
-    def _digested(self, content_digest: bytes | None) -> Iterator[bytes]:
+    def _digested(self, digest: DigestAlgorithm, content_digest: bytes | None) -> Iterator[bytes]:
         if self.attributes is not None:
             for encoding in self.attributes.encodings():
-                running = self.digest.new()
+                running = digest.new()
                 running.update(encoding)
                 yield running.digest()
         elif content_digest is not None:

@@ -1,0 +1,142 @@
+"""CompressedData: what is packed comes out again; bombs, damage and lies do not."""
+
+import gzip
+import random
+import zlib
+
+import pytest
+
+from as2gateway import der
+from as2gateway.cms import compressed, oids
+from as2gateway.errors import DecompressionFailed, MalformedMessage
+from as2gateway.policy import Limits
+from tests.gateway.cms.reading import decompress
+from tests.gateway.splits import splits
+
+DOCUMENT = b"Content-Type: application/edi-x12\r\n\r\nISA*00*" + b"SEGMENT*1~" * 500
+
+
+def _packed(octets: bytes, *, definite: bool = True) -> bytes:
+    return b"".join(compressed.compressed_data([octets], len(octets) if definite else None))
+
+
+@pytest.mark.parametrize("definite", [True, False])
+@pytest.mark.parametrize("document", [DOCUMENT, b"", b"x"])
+def test_what_is_packed_comes_out_again(document: bytes, definite: bool) -> None:
+    octets = b"".join(compressed.compress([document[:7], document[7:]]))
+    packed = _packed(octets, definite=definite)
+    for chunks in splits(packed):
+        assert decompress(chunks) == document
+
+
+def test_the_length_is_known_before() -> None:
+    for length in (0, 100, 127, 128, 255, 256, 65536):
+        assert compressed.compressed_data_length(length) == len(_packed(bytes(length)))
+
+
+def test_a_wrong_length_is_an_error_of_ours() -> None:
+    with pytest.raises(ValueError, match="10 octets were announced, 9 came"):
+        list(compressed.compressed_data([bytes(9)], 10))
+
+
+def test_what_is_written_is_as_rfc_3274_has_it() -> None:
+    inner = der.sequence(
+        der.integer(0),
+        der.sequence(der.oid(oids.ZLIB)),
+        der.sequence(der.oid(oids.DATA), der.element(0xA0, der.octet_string(b"zz"))),
+    )
+    message = der.sequence(der.oid(oids.COMPRESSED_DATA), der.element(0xA0, inner))
+    assert _packed(b"zz") == message
+
+
+def _deflate(data: bytes, window: int, dictionary: bytes = b"") -> bytes:
+    if dictionary:
+        packer = zlib.compressobj(wbits=window, zdict=dictionary)
+    else:
+        packer = zlib.compressobj(wbits=window)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize("octets", [_deflate(DOCUMENT, -15), gzip.compress(DOCUMENT)])
+def test_bare_deflate_and_gzip_are_read(octets: bytes) -> None:
+    for chunks in splits(_packed(octets)):
+        assert decompress(chunks) == DOCUMENT
+
+
+GOOD = zlib.compress(DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"x",
+        GOOD[:-1],
+        GOOD + b"x",
+        GOOD + GOOD,
+        GOOD[:-4] + bytes(4),
+        _deflate(DOCUMENT, 15, dictionary=DOCUMENT[:99]),
+        gzip.compress(DOCUMENT) + gzip.compress(b"more"),
+        bytes(range(1, 100)),
+    ],
+)
+def test_damaged_octets_are_refused(octets: bytes) -> None:
+    for chunks in splits(_packed(octets)):
+        with pytest.raises(DecompressionFailed):
+            decompress(chunks)
+
+
+def test_trailing_octets_far_behind_are_refused() -> None:
+    random_octets = random.Random(1).randbytes(100_000)
+    with pytest.raises(DecompressionFailed, match="follow"):
+        decompress([_packed(zlib.compress(random_octets) + bytes(70_000))])
+
+
+@pytest.mark.parametrize("definite", [True, False])
+def test_a_message_cut_anywhere_is_refused(definite: bool) -> None:
+    packed = _packed(GOOD, definite=definite)
+    for length in range(len(packed)):
+        with pytest.raises((MalformedMessage, DecompressionFailed)):
+            decompress([packed[:length]])
+
+
+def test_octets_after_the_message_are_left_alone() -> None:
+    for chunks in splits(_packed(GOOD, definite=False) + b"\r\n"):
+        assert decompress(chunks) == DOCUMENT
+
+
+def test_the_size_of_what_comes_out_is_bounded() -> None:
+    for chunks in splits(_packed(GOOD)):
+        assert decompress(chunks, Limits(decompressed=len(DOCUMENT))) == DOCUMENT
+        with pytest.raises(DecompressionFailed, match="more than"):
+            decompress(chunks, Limits(decompressed=len(DOCUMENT) - 1))
+
+
+def test_the_ratio_is_bounded() -> None:
+    bomb = _packed(zlib.compress(bytes(10_000_000), 9))
+    assert len(decompress([bomb])) == 10_000_000
+    with pytest.raises(DecompressionFailed, match="100 times"):
+        decompress([bomb], Limits(ratio=100))
+
+
+def test_a_bomb_is_unpacked_in_small_steps() -> None:
+    inflater = compressed._Inflater(Limits())
+    pieces = inflater.feed(zlib.compress(bytes(10_000_000), 9))
+    assert max(len(piece) for piece in pieces) <= 256 * 1024
+
+
+def test_another_algorithm_is_refused() -> None:
+    packed = _packed(GOOD).replace(der.oid(oids.ZLIB), der.oid(oids.ZLIB[:-1] + "9"))
+    with pytest.raises(DecompressionFailed, match="unknown compression algorithm"):
+        decompress([packed])
+
+
+@pytest.mark.parametrize("parameters", [b"", der.NULL])
+def test_parameters_of_zlib_may_be_absent_or_null(parameters: bytes) -> None:
+    inner = der.sequence(
+        der.integer(0),
+        der.sequence(der.oid(oids.ZLIB), parameters),
+        der.sequence(der.oid(oids.DATA), der.element(0xA0, der.octet_string(GOOD))),
+    )
+    message = der.sequence(der.oid(oids.COMPRESSED_DATA), der.element(0xA0, inner))
+    assert decompress([message]) == DOCUMENT
