@@ -13,7 +13,7 @@ from time import monotonic_ns
 from typing import Any, Final
 from uuid import uuid4
 
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.json import dumps, loads
 
 from config.home import Home
@@ -50,7 +50,7 @@ def configure(redis_url: str, lease: int, home: Home) -> Broker:
         "polling_interval": POLLING_INTERVAL,
     }
     TRANSPORT_ALIASES[SCHEME] = "config.broker:Transport"
-    return Broker(f"{SCHEME}://", options)
+    return Broker(f"{SCHEME}://localhost", options)
 
 
 def _redis(lease: int) -> dict[str, object]:
@@ -65,21 +65,21 @@ def _redis(lease: int) -> dict[str, object]:
     }
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
+class Channel(filesystem.Channel):
     """kombu's channel over files, with calls that appear whole and are taken by one worker."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seen: dict[str, deque[str]] = {}
 
-    def _put(self, queue: str, payload: object, **_kwargs: object) -> None:
+    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:  # type: ignore[override]  # kombu's two parents differ
         name = f"{monotonic_ns():020d}_{uuid4().hex}.{queue}.msg"
         folder = Path(self.data_folder_out)
         draft = folder / f"{name}.draft"
         draft.write_text(dumps(payload))
         draft.rename(folder / name)
 
-    def _get(self, queue: str) -> object:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         seen = self._seen.setdefault(queue, deque())
         if not seen:
             suffix = f".{queue}.msg"
@@ -98,7 +98,12 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
         raise Empty
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]  # kombu ships no types
+class Transport(filesystem.Transport):
     """The embedded broker."""
 
     Channel = Channel
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        # kombu shares what is bound among all brokers of a process, even in different folders.
+        self.state = virtual.BrokerState()

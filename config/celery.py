@@ -3,6 +3,7 @@
 import logging.config
 import os
 import signal
+import warnings
 
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
@@ -11,6 +12,9 @@ from django.conf import settings
 from config.processes import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Celery warns root for the sake of pickled tasks; ours are JSON.
+warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
 
 app = Celery("as2gateway")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Min
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -100,13 +101,13 @@ def check_backlog() -> Check:
     """See how long the longest waiting work is due."""
     now = timezone.now()
     try:
-        waits = [
-            model.objects.filter(due_at__lte=now).order_by("due_at").values_list("due_at").first()
+        first = [
+            model.objects.filter(due_at__lte=now).aggregate(at=Min("due_at"))["at"]
             for model in (Message, MDN, Delivery)
         ]
     except DatabaseError:
         return Check(ok=False, required=False, detail="Unknown without the database.")
-    oldest = min((row[0] for row in waits if row), default=now)
+    oldest = min((at for at in first if at is not None), default=now)
     wait = now - oldest
     return Check(
         ok=wait <= MAX_WAIT,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from config import broker, database, keys, logs
 from config.env import ROOT, env
 from config.home import Home
+from config.unfold import UNFOLD
 
 # ------------------------------------------------------------------ where things are
 
@@ -121,8 +122,6 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 300
-
-UNFOLD = {"SITE_TITLE": "AS2 gateway", "SITE_HEADER": "AS2 gateway", "SITE_SYMBOL": "swap_horiz"}
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logs.configure(env("AS2_LOG"), env("AS2_LOG_LEVEL"))

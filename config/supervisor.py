@@ -107,7 +107,7 @@ class Supervisor:
             child.failures += 1
             child.start_at = now + gap
             logger.error(
-                "%s ended with status %s; starting it again in %.1f s.",
+                "%s ended with status %s; starting it again in %.2f s.",
                 child.program.name,
                 status,
                 gap,

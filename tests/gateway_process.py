@@ -64,7 +64,7 @@ class Gateway:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.crash()
 
     def start(self) -> None:
         """Start ``serve`` and wait until it is ready to take messages."""
@@ -81,7 +81,7 @@ class Gateway:
         try:
             wait_for(self._is_ready, START_TIMEOUT, "the gateway to be ready")
         except TimeoutError as error:
-            self.stop()
+            self.crash()
             raise GatewayFailed(f"{error}\n{self.output()}") from error
 
     def stop(self) -> int:
@@ -129,12 +129,12 @@ class Gateway:
         serve, self._serve = self._serve, None
         if serve is None:
             return
-        groups = [self.pid(child) for child in ("web", "worker", "beat")]
         serve.kill()
-        for group in groups:
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
         serve.wait()
+        for note in (self.home / "run").glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.killpg(int(note.read_text()), signal.SIGKILL)
+            note.unlink()
 
     def readiness(self) -> dict[str, Any]:
         """Return what /readyz says."""

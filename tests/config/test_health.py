@@ -1,0 +1,71 @@
+"""Alive means serving; ready means that a message could be taken and kept."""
+
+import datetime as dt
+from collections import namedtuple
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from config import health
+from config.models import Heartbeat
+from config.tasks import BACKGROUND, heartbeat
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_alive_asks_no_database(client: Client) -> None:
+    # Without a mark, pytest-django refuses any query.
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.django_db
+def test_all_well_is_ready(client: Client) -> None:
+    heartbeat()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert set(answer.json()["checks"]) == {"database", "store", "background", "backlog"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("age", [None, dt.timedelta(minutes=1)])
+def test_silent_background_work_degrades_and_keeps_receiving(
+    client: Client, age: dt.timedelta | None
+) -> None:
+    if age:
+        Heartbeat.objects.create(name=BACKGROUND, at=timezone.now() - age)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert not answer.json()["checks"]["background"]["ok"]
+
+
+@pytest.mark.django_db
+def test_a_full_disk_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _path: Usage(10, 10, 0))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.json()["checks"]["store"]["detail"].startswith("0 bytes free")
+
+
+@pytest.mark.django_db
+def test_a_store_that_is_gone_is_not_ready(client: Client, settings: Settings) -> None:
+    settings.AS2_STORE = settings.AS2_HOME / "unmounted"
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["store"]["ok"]) == (503, False)
+
+
+def test_no_database_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise DatabaseError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    monkeypatch.setattr(connection, "chunked_cursor", refuse)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+
+
+def test_health_changes_nothing(client: Client) -> None:
+    assert [client.post(path).status_code for path in ("/healthz", "/readyz")] == [405, 405]
