@@ -68,7 +68,9 @@ class BuiltMDN:
 class Engine(Protocol):
     """Reads and writes AS2 messages and writes MDNs. Reading MDNs is ``as2gateway.mdn``'s."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What connections call it."""
 
     def receiver(
         self,
