@@ -4,6 +4,7 @@ import as2gateway.algorithms
 import as2gateway.policy
 import django.core.validators
 import django.db.models.deletion
+import django.utils.timezone
 import partners.encryption
 import partners.models.organizations
 from django.db import migrations, models
@@ -97,7 +98,7 @@ class Migration(migrations.Migration):
                 ('signature_hash', models.CharField(editable=False, max_length=20)),
                 ('not_before', models.DateTimeField(editable=False)),
                 ('not_after', models.DateTimeField(db_index=True, editable=False)),
-                ('activates_at', models.DateTimeField(help_text='In use from then on.')),
+                ('activates_at', models.DateTimeField(default=django.utils.timezone.now, help_text='In use from then on.')),
                 ('retires_at', models.DateTimeField(blank=True, help_text='Not accepted from then on; empty = never.', null=True)),
                 ('verifies', models.BooleanField(default=True, help_text='Checks signatures of this partner.')),
                 ('encrypts', models.BooleanField(default=True, help_text='We encrypt to it.')),
@@ -123,7 +124,7 @@ class Migration(migrations.Migration):
                 ('signature_hash', models.CharField(editable=False, max_length=20)),
                 ('not_before', models.DateTimeField(editable=False)),
                 ('not_after', models.DateTimeField(db_index=True, editable=False)),
-                ('activates_at', models.DateTimeField(help_text='In use from then on.')),
+                ('activates_at', models.DateTimeField(default=django.utils.timezone.now, help_text='In use from then on.')),
                 ('retires_at', models.DateTimeField(blank=True, help_text='Not accepted from then on; empty = never.', null=True)),
                 ('name', models.CharField(max_length=100)),
                 ('signs', models.BooleanField(default=True, help_text='We sign messages and MDNs with it.')),

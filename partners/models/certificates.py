@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from as2gateway.certificates import Certificate
 
@@ -23,7 +24,7 @@ class CertificateFacts(models.Model):
     signature_hash = models.CharField(max_length=20, editable=False)
     not_before = models.DateTimeField(editable=False)
     not_after = models.DateTimeField(editable=False, db_index=True)
-    activates_at = models.DateTimeField(help_text="In use from then on.")
+    activates_at = models.DateTimeField(default=timezone.now, help_text="In use from then on.")
     retires_at = models.DateTimeField(
         null=True, blank=True, help_text="Not accepted from then on; empty = never."
     )

@@ -1,0 +1,115 @@
+"""Materials: the key and certificate files that a file of settings names."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from as2gateway.certificates import Certificate
+from partners import importing
+from partners.applying.reader import Mistake, Place
+from partners.applying.readers import Settings
+from partners.importing import KeyFileError, KeyMaterial
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where files and passwords come from: paths are relative to the file of settings."""
+
+    directory: Path
+    environ: Mapping[str, str]
+    now: dt.datetime
+
+    def key_material(self, settings: Settings) -> KeyMaterial:
+        """Read the private key and certificate of a key pair; raises Mistake."""
+        password = self._password(settings)
+        if "pkcs12" in settings.places:
+            material = self._pkcs12(settings, password)
+            place = settings.place_of("pkcs12")
+        else:
+            material = self._pem(settings, password)
+            place = settings.place_of("certificate")
+        self._check(settings, place, material.certificate)
+        return material
+
+    def certificate(self, settings: Settings) -> Certificate:
+        """Read a partner's certificate; raises Mistake."""
+        certificate = self._parse(settings, "file", importing.read_certificate)
+        self._check(settings, settings.place_of("file"), certificate)
+        return certificate
+
+    def _pkcs12(self, settings: Settings, password: str | None) -> KeyMaterial:
+        for other in ("private_key", "certificate"):
+            if other in settings.places:
+                raise Mistake(settings.place_of(other), "the pkcs12 file brings this: leave it out")
+        return self._parse(settings, "pkcs12", lambda data: importing.read_pkcs12(data, password))
+
+    def _pem(self, settings: Settings, password: str | None) -> KeyMaterial:
+        missing = [name for name in ("private_key", "certificate") if name not in settings.places]
+        if missing:
+            words = " and ".join(f'"{name}"' for name in missing)
+            raise Mistake(
+                settings.place,
+                f'missing: {words}; give "private_key" and "certificate", or "pkcs12"',
+            )
+        key = self._parse(
+            settings, "private_key", lambda data: importing.read_private_key(data, password)
+        )
+        return self._parse(
+            settings,
+            "certificate",
+            lambda data: importing.pair(key, importing.read_certificates(data)),
+        )
+
+    def _parse(self, settings: Settings, name: str, parse: Callable[[bytes], Read]) -> Read:
+        place = settings.place_of(name)
+        file = settings.values.pop(name)
+        try:
+            return parse(self._read(place, file))
+        except KeyFileError as error:
+            raise Mistake(place, f"{file}: {error}") from error
+
+    def _read(self, place: Place, name: str) -> bytes:
+        try:
+            with (self.directory / name).open("rb") as file:
+                data = file.read(importing.MAX_SIZE + 1)
+        except OSError as error:
+            raise Mistake(place, f"{name}: {error.strerror}") from error
+        if len(data) > importing.MAX_SIZE:
+            raise Mistake(place, f"{name}: far too large for a key or certificate")
+        return data
+
+    def _check(self, settings: Settings, place: Place, certificate: Certificate) -> None:
+        retires_at = settings.values.get("retires_at")
+        # What has been retired may stay in the file as history.
+        if retires_at is not None and retires_at <= self.now:
+            return
+        try:
+            importing.check_certificate(certificate, self.now)
+        except KeyFileError as error:
+            raise Mistake(place, str(error)) from error
+
+    def _password(self, settings: Settings) -> str | None:
+        given = {
+            name: settings.values.pop(name)
+            for name in ("password", "password_env", "password_file")
+            if name in settings.values
+        }
+        if len(given) > 1:
+            raise Mistake(settings.place_of(list(given)[1]), f"give only one of {', '.join(given)}")
+        if "password_env" in given:
+            return self._from_environment(settings.place_of("password_env"), given["password_env"])
+        if "password_file" in given:
+            place = settings.place_of("password_file")
+            return (
+                self._read(place, given["password_file"]).decode("utf-8", "replace").rstrip("\r\n")
+            )
+        return given.get("password")
+
+    def _from_environment(self, place: Place, name: str) -> str:
+        if name not in self.environ:
+            raise Mistake(place, f"the environment has no variable {name}")
+        return self.environ[name]

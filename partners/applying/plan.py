@@ -1,0 +1,233 @@
+"""Plan: what a file asks for against what the database has; rows to save, nothing saved yet.
+
+A row is the same row by what it is known by: an organization and a connection by their AS2 names, a
+partner by its name, a key pair and a certificate by their fingerprint. A new certificate therefore
+stands beside the old one, which is how a rollover overlaps.
+"""
+
+import base64
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from partners.applying.feasibility import impossible
+from partners.applying.reader import Mistake, Place
+from partners.applying.readers import Settings
+from partners.applying.schema import (
+    Wanted,
+    WantedCertificate,
+    WantedConnection,
+    WantedKeyPair,
+    WantedOrganization,
+    WantedPartner,
+)
+from partners.changes import Change, compare, kind_of, settings_of
+from partners.models import (
+    CertificateFacts,
+    Connection,
+    KeyPair,
+    Organization,
+    Partner,
+    PartnerCertificate,
+)
+
+Facts = TypeVar("Facts", bound=CertificateFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row as it is to be saved, and how it differs from what is there."""
+
+    row: models.Model
+    changes: tuple[Change, ...]
+    created: bool
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the row is already as it is to be."""
+        return not (self.created or self.changes)
+
+    def lines(self) -> list[str]:
+        """Say it, a line for each column that changes."""
+        state = "created" if self.created else "changed" if self.changes else "unchanged"
+        title = f"{kind_of(self.row)} {self.row}: {state}"
+        return [
+            title,
+            *(f"  {change.first_value if self.created else change}" for change in self.changes),
+        ]
+
+
+class Planner:
+    """Plans a whole file; mistakes that only the database shows are noted like all others."""
+
+    def __init__(self, now: dt.datetime, mistakes: list[Mistake]) -> None:
+        self._now = now
+        self._mistakes = mistakes
+        self._steps: list[Step] = []
+        self._seen: dict[tuple[object, ...], Place] = {}
+        self._organizations: dict[str, Organization] = {}
+        self._pairs: dict[str, dict[str, KeyPair]] = {}
+        self._places: dict[str, Place] = {}
+
+    def plan(self, wanted: Wanted) -> tuple[Step, ...]:
+        """Return the steps in the order in which they can be saved."""
+        for organization in wanted.organizations:
+            self._organization(organization)
+        for partner in wanted.partners:
+            self._partner(partner)
+        return tuple(self._steps)
+
+    def _organization(self, wanted: WantedOrganization) -> None:
+        as2_id = wanted.settings.values.get("as2_id")
+        if as2_id is None or self._repeats(
+            wanted.settings.place_of("as2_id"), Organization, as2_id
+        ):
+            return
+        row = Organization.objects.filter(as2_id=as2_id).first() or Organization()
+        self._step(row, wanted.settings)
+        self._places[as2_id] = wanted.settings.place
+        self._know(row)
+        for pair in wanted.keys:
+            self._key_pair(row, pair)
+
+    def _know(self, row: Organization) -> None:
+        self._organizations[row.as2_id] = row
+        pairs = row.keys.all() if row.pk else []
+        self._pairs[row.as2_id] = {pair.fingerprint: pair for pair in pairs}
+
+    def _key_pair(self, owner: Organization, wanted: WantedKeyPair) -> None:
+        settings, certificate = wanted.settings, wanted.material.certificate
+        if "name" not in settings.values:
+            return
+        name, place = settings.values["name"], settings.place_of("name")
+        if self._repeats(place, KeyPair, owner.as2_id, name) or self._repeats(
+            settings.place, KeyPair, owner.as2_id, certificate.fingerprint
+        ):
+            return
+        pairs = self._pairs[owner.as2_id]
+        if any(p.name == name and p.fingerprint != certificate.fingerprint for p in pairs.values()):
+            self._mistakes.append(
+                Mistake(
+                    place, f'"{name}" is another key pair already; give the new one its own name'
+                )
+            )
+            return
+        row = pairs.get(certificate.fingerprint)
+        if row is None:
+            row = KeyPair(organization=owner, private_key=wanted.material.pkcs8)
+            row.read_facts(certificate)
+            pairs[certificate.fingerprint] = row
+        chain = [base64.b64encode(each.der).decode() for each in wanted.material.chain]
+        self._step(row, settings, chain=chain)
+        self._check_dates(row, settings)
+        if row.decrypts and row.key_type != "rsa":
+            text = f"an {row.key_type} key cannot decrypt; set purposes to [sign]"
+            self._mistakes.append(Mistake(settings.place_of("purposes"), text))
+
+    def _partner(self, wanted: WantedPartner) -> None:
+        name = wanted.settings.values.get("name")
+        if name is None or self._repeats(wanted.settings.place_of("name"), Partner, name):
+            return
+        row = Partner.objects.filter(name=name).first() or Partner()
+        self._step(row, wanted.settings)
+        for connection in wanted.connections:
+            self._connection(row, connection)
+
+    def _connection(self, partner: Partner, wanted: WantedConnection) -> None:
+        settings = wanted.settings
+        owner = self._owner(settings)
+        as2_id = settings.values.get("as2_id")
+        if owner is None or as2_id is None:
+            return
+        if self._repeats(settings.place_of("as2_id"), Connection, owner.as2_id, as2_id):
+            return
+        known = Connection.objects.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
+        row = known.select_related("organization", "partner").first() or Connection()
+        self._step(row, settings, organization=owner, partner=partner)
+        try:
+            row.clean()
+        except ValidationError as error:
+            self._mistakes += [
+                Mistake(settings.place_of(name), " ".join(texts))
+                for name, texts in error.message_dict.items()
+            ]
+        certificates = {each.fingerprint: each for each in row.certificates.all()} if row.pk else {}
+        for certificate in wanted.certificates:
+            self._certificate(row, certificate, certificates)
+        self._check_feasible(row, settings, certificates.values())
+
+    def _owner(self, settings: Settings) -> Organization | None:
+        as2_id = settings.values.pop("organization", None)
+        if as2_id is None:
+            return None
+        if as2_id not in self._organizations:
+            row = Organization.objects.filter(as2_id=as2_id).first()
+            if row is None:
+                text = f'there is no organization "{as2_id}", here or in the database'
+                self._mistakes.append(Mistake(settings.place_of("organization"), text))
+                return None
+            self._know(row)
+        return self._organizations[as2_id]
+
+    def _certificate(
+        self,
+        connection: Connection,
+        wanted: WantedCertificate,
+        known: dict[str, PartnerCertificate],
+    ) -> None:
+        settings, fingerprint = wanted.settings, wanted.certificate.fingerprint
+        names = (connection.organization.as2_id, connection.as2_id, fingerprint)
+        if self._repeats(settings.place_of("file"), PartnerCertificate, *names):
+            return
+        row = known.get(fingerprint)
+        if row is None:
+            row = known[fingerprint] = PartnerCertificate(connection=connection)
+            row.read_facts(wanted.certificate)
+        self._step(row, settings)
+        self._check_dates(row, settings)
+        if row.encrypts and row.key_type != "rsa":
+            text = f"an {row.key_type} key cannot be encrypted to; leave encrypt out of roles"
+            self._mistakes.append(Mistake(settings.place_of("roles"), text))
+
+    def _step(self, row: models.Model, settings: Settings, **more: object) -> None:
+        created = row.pk is None
+        before = {} if created else settings_of(row)
+        for name, value in {**settings.values, **more}.items():
+            setattr(row, name, value)
+        self._steps.append(Step(row, compare(before, settings_of(row)), created))
+
+    def _repeats(self, place: Place, *identity: object) -> bool:
+        first = self._seen.setdefault(identity, place)
+        if first is place:
+            return False
+        self._mistakes.append(Mistake(place, f"the same is already in line {first.line}"))
+        return True
+
+    def _check_dates(self, row: CertificateFacts, settings: Settings) -> None:
+        if row.retires_at is not None and row.retires_at <= row.activates_at:
+            text = f"this is not after activates_at ({row.activates_at:%Y-%m-%d %H:%M})"
+            self._mistakes.append(Mistake(settings.place_of("retires_at"), text))
+
+    def _check_feasible(
+        self, row: Connection, settings: Settings, certificates: Iterable[PartnerCertificate]
+    ) -> None:
+        owner = row.organization.as2_id
+        # What follows from another mistake is not worth a line of its own.
+        if self._is_mistaken(settings.place) or self._is_mistaken(self._places.get(owner)):
+            return
+        pairs = self._pairs[owner].values()
+        for name, text in impossible(row, _kept(pairs, self._now), _kept(certificates, self._now)):
+            self._mistakes.append(Mistake(settings.place_of(name), text))
+
+    def _is_mistaken(self, place: Place | None) -> bool:
+        return place is not None and any(
+            mistake.place.path.startswith(place.path) for mistake in self._mistakes
+        )
+
+
+def _kept(rows: Iterable[Facts], now: dt.datetime) -> list[Facts]:
+    return [row for row in rows if row.retires_at is None or row.retires_at > now]

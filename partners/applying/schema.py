@@ -1,0 +1,209 @@
+"""Schema: which keys a file of settings may have, and what they say, as values.
+
+A key that sets a column has the column's name; its type, choices and limits are the column's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings as installation
+from django.db import models
+
+from as2gateway.certificates import Certificate
+from as2gateway.engines import get_engine
+from partners.applying.materials import Files
+from partners.applying.reader import Items, Mistake, Value
+from partners.applying.readers import (
+    Key,
+    Settings,
+    column,
+    items,
+    optional_text,
+    read_settings,
+    several_of,
+    text,
+)
+from partners.importing import KeyMaterial
+from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
+
+#: word in the file: column of the row
+PURPOSES: Final = {"sign": "signs", "decrypt": "decrypts"}
+ROLES: Final = {"verify": "verifies", "encrypt": "encrypts", "tls": "tls"}
+
+
+@dataclass(frozen=True, slots=True)
+class WantedKeyPair:
+    """A key pair of ours."""
+
+    settings: Settings
+    material: KeyMaterial
+
+
+@dataclass(frozen=True, slots=True)
+class WantedOrganization:
+    """An organization with its key pairs."""
+
+    settings: Settings
+    keys: tuple[WantedKeyPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCertificate:
+    """A certificate of a partner's."""
+
+    settings: Settings
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class WantedConnection:
+    """A connection with its certificates."""
+
+    settings: Settings
+    certificates: tuple[WantedCertificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPartner:
+    """A partner with its connections."""
+
+    settings: Settings
+    connections: tuple[WantedConnection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All that a file asks for."""
+
+    organizations: tuple[WantedOrganization, ...]
+    partners: tuple[WantedPartner, ...]
+
+
+def _columns(model: type[models.Model], leave_out: Sequence[str] = ()) -> list[Key]:
+    """Make a key of each column that people set."""
+    return [
+        Key(field.name, column(field), required=not (field.blank or field.has_default()))
+        for field in model._meta.concrete_fields  # noqa: SLF001 - Django's public API
+        if field.editable
+        and not isinstance(field, models.AutoField | models.ForeignKey)
+        and field.name not in leave_out
+    ]
+
+
+def _engine(value: Value) -> str:
+    name = optional_text(value)
+    try:
+        get_engine(name or installation.AS2_ENGINE)
+    except ValueError as error:
+        raise Mistake(value.place, str(error)) from error
+    return name
+
+
+def _hosts(value: Value) -> str:
+    """Read a list of hosts, or a text with commas as the column has it."""
+    if isinstance(value, Items):
+        return ",".join(text(item) for item in value.values)
+    return optional_text(value)
+
+
+#: keys that together bring a private key and its certificate
+_FILES: Final = (
+    "private_key",
+    "certificate",
+    "pkcs12",
+    "password",
+    "password_env",
+    "password_file",
+)
+_TOP = [Key("organizations", items), Key("partners", items)]
+_ORGANIZATION = [*_columns(Organization), Key("keys", items)]
+_KEY_PAIR = [
+    *_columns(KeyPair, leave_out=[*PURPOSES.values(), "chain"]),
+    Key("purposes", several_of(PURPOSES)),
+    *(Key(name, text) for name in _FILES),
+]
+_PARTNER = [*_columns(Partner), Key("connections", items)]
+_CONNECTION = [
+    Key("organization", text, required=True),
+    *_columns(Connection, leave_out=["engine", "mdn_hosts"]),
+    Key("engine", _engine),
+    Key("mdn_hosts", _hosts),
+    Key("certificates", items),
+]
+_CERTIFICATE = [
+    Key("file", text, required=True),
+    *_columns(PartnerCertificate, leave_out=list(ROLES.values())),
+    Key("roles", several_of(ROLES)),
+]
+
+
+class SchemaReader:
+    """Reads a whole file; every mistake is noted, and what has none comes back."""
+
+    def __init__(self, files: Files, mistakes: list[Mistake]) -> None:
+        self._files = files
+        self._mistakes = mistakes
+
+    def read(self, top: Value) -> Wanted:
+        """Read the top of the file."""
+        settings = self._settings(top, _TOP)
+        return Wanted(
+            tuple(self._organization(item) for item in _list(settings, "organizations")),
+            tuple(self._partner(item) for item in _list(settings, "partners")),
+        )
+
+    def _settings(self, value: Value, keys: Sequence[Key]) -> Settings:
+        return read_settings(value, keys, self._mistakes)
+
+    def _organization(self, value: Value) -> WantedOrganization:
+        settings = self._settings(value, _ORGANIZATION)
+        pairs = (self._key_pair(item) for item in _list(settings, "keys"))
+        return WantedOrganization(settings, tuple(pair for pair in pairs if pair))
+
+    def _key_pair(self, value: Value) -> WantedKeyPair | None:
+        settings = self._settings(value, _KEY_PAIR)
+        if any(name in settings.places and name not in settings.values for name in _FILES):
+            return None  # the mistake is noted
+        try:
+            material = self._files.key_material(settings)
+        except Mistake as mistake:
+            self._mistakes.append(mistake)
+            return None
+        _spread(settings, "purposes", PURPOSES)
+        return WantedKeyPair(settings, material)
+
+    def _partner(self, value: Value) -> WantedPartner:
+        settings = self._settings(value, _PARTNER)
+        connections = _list(settings, "connections")
+        return WantedPartner(settings, tuple(self._connection(item) for item in connections))
+
+    def _connection(self, value: Value) -> WantedConnection:
+        settings = self._settings(value, _CONNECTION)
+        rows = (self._certificate(item) for item in _list(settings, "certificates"))
+        return WantedConnection(settings, tuple(row for row in rows if row))
+
+    def _certificate(self, value: Value) -> WantedCertificate | None:
+        settings = self._settings(value, _CERTIFICATE)
+        if "file" not in settings.values:
+            return None
+        try:
+            certificate = self._files.certificate(settings)
+        except Mistake as mistake:
+            self._mistakes.append(mistake)
+            return None
+        _spread(settings, "roles", ROLES)
+        return WantedCertificate(settings, certificate)
+
+
+def _list(settings: Settings, name: str) -> tuple[Value, ...]:
+    """Take a list out of the settings: what is left there are columns."""
+    values: tuple[Value, ...] = settings.values.pop(name, ())
+    return values
+
+
+def _spread(settings: Settings, name: str, columns: dict[str, str]) -> None:
+    """Turn a list of words into the columns that say them."""
+    words: frozenset[Any] | None = settings.values.pop(name, None)
+    if words is not None:
+        settings.values.update({column: word in words for word, column in columns.items()})
