@@ -1,0 +1,136 @@
+"""A whole gateway over HTTP: small messages by the thousand, and one message of a gigabyte."""
+
+import datetime as dt
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from as2gateway.certificates import Certificate
+from as2gateway.engine import Stamp
+from as2gateway.engines import get_engine
+from as2gateway.policy import OutboundPolicy, PayloadInfo, SigningKey
+from bench.client import Outcome, drive
+from bench.memory import Peak, peaks
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from tests.gateway_process import Gateway, wait_for
+
+_SETTINGS = """\
+organizations:
+  - as2_id: {us}
+    name: {us}
+    keys:
+      - {{name: {us}, private_key: {us}.key, certificate: {us}.pem, purposes: [sign, decrypt]}}
+partners:
+  - name: {them}
+    connections:
+      - organization: {us}
+        as2_id: {them}
+        url: {url}/as2
+        sign: sha-256
+        encrypt: aes-128-cbc
+        mdn: sync
+        mdn_signed: true
+        response_timeout: 600
+        certificates:
+          - {{file: {them}.pem, roles: [verify, encrypt]}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two gateways: its AS2 name and its process."""
+
+    as2_id: str
+    gateway: Gateway
+
+
+@contextmanager
+def pair(env: dict[str, str]) -> Iterator[tuple[Path, Side, Side]]:
+    """Run two gateways that know each other; the folder with their keys, and both."""
+    with tempfile.TemporaryDirectory(prefix="as2-bench-") as name:
+        folder = Path(name)
+        sides = [Side(n, Gateway(folder / n.lower(), env=env)) for n in ("VENDOR", "RETAILER")]
+        for side in sides:
+            make_key(folder, side.as2_id)
+        for ours, theirs in (sides, sides[::-1]):
+            settings = folder / f"{ours.as2_id}.yaml"
+            settings.write_text(
+                _SETTINGS.format(us=ours.as2_id, them=theirs.as2_id, url=theirs.gateway.url)
+            )
+            ours.gateway.manage("migrate", "--verbosity", "0")
+            ours.gateway.manage("apply", str(settings))
+        with sides[0].gateway, sides[1].gateway:
+            yield folder, sides[0], sides[1]
+
+
+def make_key(folder: Path, name: str) -> None:
+    """Make an RSA-2048 key pair with a self-signed certificate."""
+    subject, files = ("-subj", f"/CN={name}"), (f"{folder}/{name}.key", f"{folder}/{name}.pem")
+    options = ("-x509", "-newkey", "rsa:2048", "-noenc", "-days", "30", *subject)
+    subprocess.run(
+        ["openssl", "req", *options, "-keyout", files[0], "-out", files[1]],
+        check=True,
+        capture_output=True,
+    )
+
+
+def prepare(folder: Path, count: int, size: int) -> list[bytes]:
+    """Make so many signed and encrypted messages from RETAILER to VENDOR, as HTTP requests."""
+    key = serialization.load_pem_private_key((folder / "RETAILER.key").read_bytes(), None)
+    assert isinstance(key, RSAPrivateKey)
+    policy = OutboundPolicy(
+        as2_from="RETAILER",
+        as2_to="VENDOR",
+        sign_with=SigningKey(key, Certificate.from_pem((folder / "RETAILER.pem").read_bytes())),
+        encrypt_to=Certificate.from_pem((folder / "VENDOR.pem").read_bytes()),
+    )
+    engine, payload = get_engine("native"), (b"ISA*00*SEGMENT~\r\n" * (size // 17 + 1))[:size]
+    made = []
+    for number in range(count):
+        # Each document is another one, as in life: the same signed bytes twice would be a replay.
+        document = b"%08d" % number + payload[8:]
+        stamp = Stamp(f"<bench-{number}@retailer.example>", dt.datetime.now(dt.UTC))
+        composition = engine.compose([document], PayloadInfo(size), policy, stamp)
+        body = b"".join(composition)
+        head = composition.headers.encode() + b"Content-Length: %d\r\n\r\n" % len(body)
+        made.append(b"POST /as2 HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head + body)
+    return made
+
+
+def receive(side: Side, messages: list[bytes], connections: int) -> Outcome:
+    """Send prepared messages to a gateway and see that each one is accepted."""
+    outcome = drive(("127.0.0.1", side.gateway.port), messages, connections)
+    refused = [answer for answer in outcome.answers if b"; processed\r\n" not in answer]
+    if refused:
+        raise RuntimeError(f"{len(refused)} messages were refused: {refused[0][:2000]!r}")
+    return outcome
+
+
+def send_large(folder: Path, sender: Side, receiver: Side, size: int) -> tuple[float, list[Peak]]:
+    """Send one large document; seconds until it was proved, and both gateways' peaks of memory."""
+    document = folder / "large.bin"
+    with document.open("wb") as file:
+        for number in range(size // 2**20):
+            file.write((b"%016d" % number) * (2**20 // 16))
+    started = time.perf_counter()
+    printed = sender.gateway.manage(
+        *("send", str(document), "--from", sender.as2_id, "--to", receiver.as2_id),
+        *("--wait", "600", "--content-type", "application/octet-stream"),
+    )
+    seconds = time.perf_counter() - started
+    newest = json.loads(sender.gateway.manage("messages", "--json", "--limit", "1"))[0]
+    if newest["state"] != "delivered":
+        raise RuntimeError(f"the large document was not delivered: {printed}")
+    inbox = receiver.gateway.inbox / receiver.as2_id / sender.as2_id
+    wait_for(lambda: any(f.stat().st_size == size for f in inbox.glob("[!.]*")), 60, "the inbox")
+    return seconds, [peak for side in (sender, receiver) for peak in _peaks(side.gateway)]
+
+
+def _peaks(gateway: Gateway) -> list[Peak]:
+    return [*peaks(gateway.pid("web")), *peaks(gateway.pid("worker")), *peaks(gateway.pid("beat"))]
