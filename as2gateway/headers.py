@@ -15,6 +15,8 @@ from as2gateway.errors import LimitExceeded, MalformedMessage
 MAX_BLOCK = 64 * 1024
 MAX_FIELDS = 100
 
+# Never str.strip() alone: it takes 0x85 and others for blanks too (MIME-25).
+_BLANKS = " \t"
 _LINE_END = re.compile(r"\r?\n")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -42,7 +44,7 @@ class Headers:
                 continue
             if line[0] in " \t" and fields:
                 name, value = fields[-1]
-                fields[-1] = (name, f"{value} {line.strip()}".strip())
+                fields[-1] = (name, f"{value} {line.strip(_BLANKS)}".strip(_BLANKS))
                 continue
             fields.append(_read_field(line))
             if len(fields) > MAX_FIELDS:
@@ -84,6 +86,6 @@ class Headers:
 
 def _read_field(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
-    if not colon or not _NAME.fullmatch(name.rstrip(" \t")):
+    if not colon or not _NAME.fullmatch(name.rstrip(_BLANKS)):
         raise MalformedMessage(f"not a header field: {line[:80]!r}")
-    return name.rstrip(" \t"), value.replace("\t", " ").strip()
+    return name.rstrip(_BLANKS), value.replace("\t", " ").strip(_BLANKS)

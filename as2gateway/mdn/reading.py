@@ -31,6 +31,7 @@ from as2gateway.stream import Layer, Source, Wait, collect, run
 _MAX_PARTS = 10
 
 _MACHINE_PART = "message/disposition-notification"
+_BLANKS = " \t"
 _LINE_END = re.compile(r"\r?\n")
 _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _COMMENT = re.compile(r"\([^()]*\)")
@@ -240,12 +241,12 @@ def _read_fields(octets: bytes) -> Headers:
     for line in _LINE_END.split(octets.decode("latin-1")):
         if line[:1] in {" ", "\t"}:
             if folds:
-                fields[-1].append(line.strip())
+                fields[-1].append(line.strip(_BLANKS))
             continue
         match = _FIELD.fullmatch(line)
         folds = match is not None
         if match:
-            fields.append([match[1], match[2].strip()])
+            fields.append([match[1], match[2].strip(_BLANKS)])
         if len(fields) > MAX_FIELDS:
             raise LimitExceeded(f"an MDN with more than {MAX_FIELDS} fields")
     return Headers(tuple((name, _unfold(lines)) for name, *lines in fields))
@@ -287,4 +288,4 @@ def _unquoted(value: str) -> str:
     try:
         return names.unquote(value)
     except ValueError:
-        return value.strip()  # it will match no name, which is right
+        return value.strip(_BLANKS)  # it will match no name, which is right

@@ -46,9 +46,9 @@ def same_message_id(a: str, b: str) -> bool:
 
 
 def _bare(message_id: str) -> str:
-    stripped = message_id.strip()
+    stripped = message_id.strip(" \t")
     match = _BRACKETS.fullmatch(stripped)
-    return match[1].strip() if match else stripped
+    return match[1].strip(" \t") if match else stripped
 
 
 def verify_mdn(mdn: UnverifiedMDN, expected: Expected) -> None:
