@@ -19,7 +19,7 @@ def gap(first: dt.timedelta, tries: int, asked: dt.timedelta | None = None) -> d
     cannot push it over the cap. Chance adds up to a tenth.
     """
     doublings = min(max(tries, 1) - 1, _MOST_DOUBLINGS)
-    wait = min(max(first * 2**doublings, asked or dt.timedelta()), CAP)
+    wait = min(max(first * (1 << doublings), asked or dt.timedelta()), CAP)
     return wait * (1 + _SPREAD * random.random())  # noqa: S311  chance, not secrecy
 
 

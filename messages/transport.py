@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -24,11 +24,13 @@ from urllib3.util import SKIP_HEADER, Url, parse_url
 from as2gateway.certificates import Certificate
 from as2gateway.headers import Headers
 from messages.models import ErrorClass
-from messages.watchdog import watchdog
+from messages.watchdog import Watched, watchdog
 
 #: Bytes of an answer that are read; an MDN has a few thousand (threats R24).
 ANSWER_LIMIT = 1024 * 1024
 _PIECE = 64 * 1024
+#: Bytes a second: a partner that reads more slowly than this all the time is given up.
+_SLOWEST = 4096
 _PORTS = {"http": 80, "https": 443}
 _FOLD = re.compile(r"\r?\n[ \t]*")
 
@@ -40,7 +42,7 @@ class PostOptions:
     connect_timeout: float = 10.0
     #: without a byte, in either direction
     idle_timeout: float = 60.0
-    #: for everything after the connection is there; ends also what drips byte by byte
+    #: for the whole answer, once the message is out; ends also what drips byte by byte
     total: float = 600.0
     #: None = the system's certificate authorities
     tls: ssl.SSLContext | None = None
@@ -66,6 +68,11 @@ class Answer:
     body: bytes = field(repr=False)
     facts: Facts = field(default_factory=Facts)
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is a 2xx, all of which mean that the message was taken (SND-05)."""
+        return 200 <= self.status < 300  # noqa: PLR2004  the class of success
+
 
 class TransportError(Exception):
     """No usable answer came."""
@@ -88,12 +95,13 @@ def post(
     sock = _connect(target, options)
     facts = Facts(peer=_peer(sock))
     with closing(sock), watchdog.watch(sock) as watched:
-        watched.deadline = time.monotonic() + options.total
+        watched.deadline = time.monotonic() + options.total + length / _SLOWEST
         try:
             facts = _handshake(sock, facts)
             kind = _SecureConnection if target.scheme == "https" else _Connection
             with closing(kind(target, sock, options.idle_timeout)) as connection:
-                connection.send_message(headers, _exactly(body, length), length)
+                connection.send_message(headers, _exactly(body, length, watched), length)
+                watched.deadline = time.monotonic() + options.total
                 with closing(connection.getresponse()) as response:
                     return _read_answer(response, facts)
         except (TransportError, OSError, http.client.HTTPException, HTTPError) as error:
@@ -103,26 +111,16 @@ def post(
             raise _explain(error, options, facts) from error
 
 
-def trusting(certificates: Iterable[Certificate]) -> ssl.SSLContext:
-    """Trust these servers' certificates and authorities, and no others."""
-    context = _client_context()
-    # A self-signed certificate, or one in the middle of a chain, is trusted as it stands.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    for certificate in certificates:
-        context.load_verify_locations(cadata=certificate.der)
-    return context
-
-
-@functools.cache
-def _system_trust() -> ssl.SSLContext:
-    context = _client_context()
-    context.load_default_certs()
-    return context
-
-
-def _client_context() -> ssl.SSLContext:
+@functools.lru_cache(maxsize=64)
+def trusting(certificates: tuple[Certificate, ...] = ()) -> ssl.SSLContext:
+    """Trust the system's certificate authorities, and these certificates besides."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A self-signed certificate, or one in the middle of a chain, is trusted as it stands.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_default_certs()
+    for certificate in certificates:
+        context.load_verify_locations(cadata=certificate.der)
     return context
 
 
@@ -163,7 +161,7 @@ def _connect(target: Url, options: PostOptions) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if target.scheme == "http":
         return sock
-    context = options.tls or _system_trust()
+    context = options.tls or trusting()
     return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
 
 
@@ -234,10 +232,12 @@ class _SecureConnection(_Connection):
     default_port = _PORTS["https"]  # type: ignore[misc]  # the parents disagree on what it is
 
 
-def _exactly(body: Iterable[bytes], length: int) -> Iterable[bytes]:
+def _exactly(body: Iterable[bytes], length: int, watched: Watched) -> Iterator[bytes]:
     sent = 0
     for chunk in body:
         sent += len(chunk)
+        if watched.expired:
+            raise TimeoutError
         if sent > length:
             break
         yield chunk

@@ -41,6 +41,7 @@ class Delivery(Work):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-created_at", "-pk"]
+        permissions = [("retry_delivery", "Can retry a delivery")]
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "route", "target"], name="delivery_once_a_route"

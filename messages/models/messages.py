@@ -36,6 +36,10 @@ class State(models.TextChoices):
     FAILED = "failed"
 
 
+#: States in which something is still to be done, by us or by the partner.
+OPEN_OUTBOUND = (State.QUEUED, State.SENDING, State.WAITING)
+
+
 class Messages(DueQuerySet["Message"]):
     """Messages by when they are due."""
 
@@ -83,6 +87,8 @@ class Message(Work):
     mdn_mode = models.CharField("MDN", max_length=5, default=MDNMode.NONE)
     mdn_signed = models.BooleanField("signed MDN", default=False)
     mdn_deadline = models.DateTimeField(null=True, blank=True)
+    #: a verified MDN has settled it: a later one changes nothing (threats R26)
+    decided_by_mdn = models.BooleanField(default=False, editable=False)
     #: attempts that no longer count towards the connection's limit: an operator sent it again
     forgiven_attempts = models.PositiveIntegerField(default=0, editable=False)
     #: the name under which an outbox file was taken over, so that it is taken over once (SD1)
@@ -103,6 +109,10 @@ class Message(Work):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        permissions = [
+            ("download_payload", "Can download payloads and raw requests"),
+            ("resend_message", "Can send a message again"),
+        ]
         constraints = [
             # Only an accepted message claims its names (threats R17): what failed may come again.
             models.UniqueConstraint(
@@ -155,6 +165,11 @@ class Message(Work):
 
     def __str__(self) -> str:
         return self.message_id
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count towards the connection's limit."""
+        return self.attempts - self.forgiven_attempts
 
     @property
     def kept_mics(self) -> dict[DigestAlgorithm, bytes]:

@@ -215,7 +215,7 @@ def server_side(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 def trusting(authority: trustme.CA) -> PostOptions:
     certificate = Certificate.from_pem(authority.cert_pem.bytes())
-    return PostOptions(tls=transport.trusting([certificate]), idle_timeout=5)
+    return PostOptions(tls=transport.trusting((certificate,)), idle_timeout=5)
 
 
 def test_over_tls_version_suite_and_certificate_are_told(authority: trustme.CA) -> None:
@@ -252,7 +252,7 @@ def test_a_self_signed_certificate_can_be_trusted_by_itself(authority: trustme.C
     issued.configure_cert(context)
     pinned = Certificate.from_pem(issued.cert_chain_pems[0].bytes())
     with serve(answer(b"pinned"), tls=context) as peer:
-        options = PostOptions(tls=transport.trusting([pinned]))
+        options = PostOptions(tls=transport.trusting((pinned,)))
         assert send(peer.url, options=options).body == b"pinned"
 
 

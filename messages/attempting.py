@@ -1,0 +1,117 @@
+"""Attempting: one POST of a message that is built, with the row that tells of it."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from as2gateway.headers import Headers
+from as2gateway.mdn import is_mdn
+from as2gateway.policy import MDNMode
+from messages import mdns, outcomes, transport
+from messages.claims import Claim
+from messages.failpoints import hit
+from messages.models import Attempt, ErrorClass, Message
+from messages.outcomes import Outcome
+from messages.store import get_store
+from messages.transport import Answer, Facts, PostOptions, TransportError
+from partners.models import Connection, in_use
+
+#: Octets at the start of an answer that tell whether it is an MDN.
+_HEAD = 64 * 1024
+
+
+def attempt(claim: Claim) -> Outcome | None:
+    """POST the stored bytes once; None if an MDN in the answer has settled the message.
+
+    Raises OSError if they cannot be read, ValueError if they are not all there, LeaseLost.
+    """
+    message = claim.message
+    if get_store().size(message.wire_key) != message.wire_size:
+        raise ValueError(f"the stored file {message.wire_key} has changed its size")
+    row = _begin(message)
+    try:
+        answer = _post(claim)
+    except TransportError as error:
+        _end(row, error.facts, error_class=error.error_class, error_text=error.text)
+        return outcomes.of_fault(error)
+    hit("tx.answered")
+    outcome = _judge(answer, message)
+    changes: dict[str, Any] = {"http_status": answer.status}
+    if outcome is not None and outcome.error_class is not None:
+        changes |= {"error_class": outcome.error_class, "error_text": outcome.text}
+    _end(row, answer.facts, **changes)
+    return outcome
+
+
+def _post(claim: Claim) -> Answer:
+    message = claim.message
+    body = _posted(claim.keep(get_store().chunks(message.wire_key)))
+    headers, url = Headers(message.header_fields), message.connection.url
+    options = post_options(message.connection, timezone.now())
+    # No "Connection: close": some products send their async MDN only while the connection of the
+    # request is open (conformance, hostile input 43).
+    return transport.post(url, headers, body, message.wire_size or 0, options)
+
+
+def post_options(connection: Connection, now: dt.datetime) -> PostOptions:
+    """How long a POST to this partner may take, and which servers are trusted."""
+    rows = [row for row in connection.certificates.all() if row.tls]
+    return PostOptions(
+        connect_timeout=connection.connect_timeout,
+        idle_timeout=connection.response_timeout,
+        # Whatever comes later than this finds the message still ours.
+        total=settings.AS2_SEND_LEASE * 2 / 3,
+        tls=transport.trusting(tuple(row.value for row in in_use(rows, now))),
+    )
+
+
+def _posted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield from chunks
+    hit("tx.posted")
+
+
+def _judge(answer: Answer, message: Message) -> Outcome | None:
+    if is_mdn(answer.headers, answer.body[:_HEAD]):
+        return _judge_mdn(answer, message)
+    return outcomes.of_answer(answer, MDNMode(message.mdn_mode), timezone.now())
+
+
+def _judge_mdn(answer: Answer, message: Message) -> Outcome | None:
+    address = answer.facts.peer.rpartition(":")[0].strip("[]") or None
+    if not answer.succeeded:
+        # What the MDN says is for the operator; the transport has failed all the same (SND-08).
+        mdn = mdns.keep_as_information(answer.headers, answer.body, address, message)
+        outcome = outcomes.of_answer(answer, MDNMode(message.mdn_mode), timezone.now())
+        return outcomes.with_mdn(outcome, mdn)
+    mdn = mdns.take_mdn(answer.headers, answer.body, address, for_message=message)
+    message.refresh_from_db(fields=["decided_by_mdn"])
+    if message.decided_by_mdn:
+        return None
+    return outcomes.of_useless_mdn(mdn)
+
+
+def _begin(message: Message) -> Attempt:
+    now = timezone.now()
+    # An attempt that has no end by now lost its worker; what it came to nobody knows (SD4).
+    message.attempt_rows.filter(ended_at__isnull=True).update(
+        ended_at=now,
+        error_class=ErrorClass.LOST,
+        error_text="the process that sent it ended before the answer was recorded",
+    )
+    return Attempt.objects.create(
+        message=message, number=message.attempts, url=message.connection.url, started_at=now
+    )
+
+
+def _end(row: Attempt, facts: Facts, **changes: Any) -> None:
+    Attempt.objects.filter(pk=row.pk, ended_at__isnull=True).update(
+        ended_at=timezone.now(),
+        peer=facts.peer,
+        tls_version=facts.tls_version,
+        tls_suite=facts.tls_suite,
+        tls_fingerprint=facts.tls_fingerprint,
+        **changes,
+    )

@@ -1,0 +1,99 @@
+"""Claims: which outbound message may be sent now, and keeping it while that takes.
+
+A connection sends a few messages at a time, or strictly one after the other. Both are counted from
+live leases under a lock on the connection's row, so that the limit holds over all workers.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from messages.dispatch import wake_send
+from messages.models import Direction, Message, State
+from messages.models.messages import OPEN_OUTBOUND
+from partners.models import Connection, ConnectionState
+
+
+class LeaseLost(Exception):
+    """Another worker has the message now, or an MDN has settled it: nothing is to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that is ours for one attempt."""
+
+    message: Message
+    #: no other message of the connection could start beside it: ring for the next one afterwards
+    last_slot: bool
+
+    def keep(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass chunks on and renew the lease while they last, so that size costs no lease.
+
+        The end of the chunks is a renewal too, if the last one is not fresh: the whole lease is
+        left for what follows. Raises LeaseLost.
+        """
+        interval = settings.AS2_SEND_LEASE / 4
+        renewed = time.monotonic()
+        for chunk in chunks:
+            if time.monotonic() - renewed > interval:
+                self.renew()
+                renewed = time.monotonic()
+            yield chunk
+        if time.monotonic() - renewed > 1:
+            self.renew()
+
+    def renew(self) -> None:
+        """Hold the message for another lease; LeaseLost if it is not ours any more."""
+        if not self.message.settle(due_at=timezone.now() + lease()):
+            raise LeaseLost(f"the lease on {self.message} was lost")
+
+
+def lease() -> dt.timedelta:
+    """How long an attempt holds its message after the last sign of life."""
+    return dt.timedelta(seconds=settings.AS2_SEND_LEASE)
+
+
+def claim(message_pk: int, now: dt.datetime) -> Claim | None:
+    """Take a message for one attempt; None if it is not due, or its connection may not send now.
+
+    A connection that is not active parks its messages: they stay due, and flow when it is resumed.
+    """
+    due = Message.objects.filter(pk=message_pk, direction=Direction.OUTBOUND, due_at__lte=now)
+    message = due.filter(connection__state=ConnectionState.ACTIVE).first()
+    if message is None:
+        return None
+    with transaction.atomic():
+        rows = Connection.objects.select_related("organization", "partner")
+        rows = rows.prefetch_related("certificates", "organization__keys")
+        connection = rows.select_for_update(of=("self",)).get(pk=message.connection_id)
+        free = _free_slots(message, connection, now)
+        if free < 1 or not message.claim(now, lease(), state=State.SENDING):
+            return None
+    message.connection = connection
+    return Claim(message, last_slot=free == 1)
+
+
+def wake_next(connection_pk: int) -> None:
+    """Ring for the connection's oldest message that is due: a place has become free."""
+    due = Message.objects.filter(
+        connection_id=connection_pk, state__in=OPEN_OUTBOUND, due_at__lte=timezone.now()
+    )
+    pk = due.order_by("pk").values_list("pk", flat=True).first()
+    if pk is not None:
+        wake_send(pk)
+
+
+def _free_slots(message: Message, connection: Connection, now: dt.datetime) -> int:
+    """How many messages of the connection may start now, this one being next in line."""
+    ours = Message.objects.filter(connection=connection)
+    if not connection.ordered:
+        return connection.parallel - ours.filter(state=State.SENDING, due_at__gt=now).count()
+    # Whatever is open goes first, also while it waits for its MDN or for its next attempt. What
+    # has failed does not stand in the way: it is the operator's.
+    older = ours.filter(state__in=OPEN_OUTBOUND, pk__lt=message.pk)
+    return 0 if older.exists() else 1

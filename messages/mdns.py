@@ -1,0 +1,230 @@
+"""MDNs that come in, in the answer to our POST or by a POST of the partner's: RFC 4130 section 7.
+
+An MDN is kept as it came, whatever it proves. Only one that proves what it says about a message of
+ours settles that message, once (threats R25, R26): so it may come before our own POST has returned,
+late, twice, or never (MDR-16, MDR-17).
+"""
+
+import datetime as dt
+import ipaddress
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from as2gateway import mic
+from as2gateway.certificates import Certificate
+from as2gateway.disposition import Disposition, DispositionType
+from as2gateway.errors import (
+    AS2Error,
+    AuthenticationFailed,
+    IntegrityCheckFailed,
+    MalformedMDN,
+)
+from as2gateway.headers import Headers
+from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, verify_mdn
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import settlement
+from messages.models import MDN, Direction, MDNState, Message
+from messages.store import Kind, get_store
+from partners.policies import allowed_digests, limits, verify_certificates
+
+logger = logging.getLogger(__name__)
+
+#: MDNs in an hour that match nothing and are kept all the same; anybody can send those.
+UNMATCHED_AN_HOUR = 1000
+
+_TAGS = {
+    MDNState.VERIFIED: Tag.MDN_INBOUND_VERIFIED,
+    MDNState.REFUSED: Tag.MDN_INBOUND_REFUSED,
+    MDNState.UNMATCHED: Tag.MDN_INBOUND_UNMATCHED,
+}
+#: What verification is asked about first: whose it is, whatever it says. It looks at the MIC of a
+#: positive MDN, and a wrong MIC from the right signer must be told from a wrong signer (MIC-13).
+_WHATEVER = Disposition(DispositionType.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an MDN proves. ``refused``: it comes from the partner, but does not fit our message."""
+
+    state: MDNState
+    #: why it proves nothing; empty if verified
+    text: str = ""
+    signer: str = ""
+    mic_matched: bool | None = None
+
+
+def take_mdn(
+    headers: Headers, body: bytes, address: str | None, *, for_message: Message | None = None
+) -> MDN:
+    """Keep an MDN, and settle the message that it is for if it proves anything.
+
+    ``for_message`` is the message whose POST it answers; None if the partner posted it by itself.
+    Nothing that a partner sends makes this raise.
+    """
+    columns = {"address": _ip(address), "headers": [[_clean(n), _clean(v)] for n, v in headers]}
+    try:
+        mdn = read_mdn(headers, body, limits())
+    except MalformedMDN as error:
+        verdict = Verdict(MDNState.UNMATCHED, f"it cannot be read: {error.reason}")
+        return _keep(body, verdict, {**columns, "message": for_message})
+    columns |= _read_columns(mdn)
+    message = for_message or find_message(mdn.original_message_id)
+    if message is None:
+        verdict = Verdict(MDNState.UNMATCHED, "no message of ours has the id that it names.")
+        return _keep(body, verdict, columns)
+    verdict = judge(mdn, message, timezone.now())
+    return _keep(body, verdict, {**columns, "message": message}, mdn)
+
+
+def keep_as_information(
+    headers: Headers, body: bytes, address: str | None, message: Message
+) -> MDN:
+    """Keep an MDN that came with an error status: it settles nothing (SND-08)."""
+    columns = {"address": _ip(address), "headers": [[_clean(n), _clean(v)] for n, v in headers]}
+    try:
+        columns |= _read_columns(read_mdn(headers, body, limits()))
+    except MalformedMDN as error:
+        logger.info("%s: an MDN with an error status: %s", message.message_id, error.reason)
+    verdict = Verdict(MDNState.UNMATCHED, "it came with an HTTP status that says error.")
+    return _keep(body, verdict, {**columns, "message": message})
+
+
+def find_message(original_message_id: str | None) -> Message | None:
+    """Find a message of ours by its id, with brackets or without (MDR-09)."""
+    bare = (original_message_id or "").strip().removeprefix("<").removesuffix(">").strip()
+    if not bare or "\0" in bare:
+        return None
+    ours = Message.objects.filter(direction=Direction.OUTBOUND)
+    rows = ours.select_related("connection__organization", "connection__partner")
+    return rows.filter(message_id__in=[f"<{bare}>", bare]).first()
+
+
+def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:
+    """Say what an MDN proves about a message."""
+    try:
+        signer = _identify(mdn, message, now)
+    except AS2Error as error:
+        # Whatever cannot be verified changes nothing (threats R25).
+        return Verdict(MDNState.UNMATCHED, error.reason)
+    matched: bool | None = None
+    if mdn.mic is not None:
+        matched = message.kept_mics.get(mdn.mic.algorithm) == mdn.mic.digest
+    try:
+        _check_mic(mdn, message, signer)
+    except IntegrityCheckFailed as error:
+        return Verdict(MDNState.REFUSED, error.reason, signer, mic_matched=False)
+    return Verdict(MDNState.VERIFIED, "", signer, matched)
+
+
+def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
+    """Verify whose MDN it is, and that it is for this message; the signer's fingerprint.
+
+    Each certificate is tried by itself, so that it is known which one it was.
+    """
+    anybody = replace(mdn, disposition=_WHATEVER)
+    certificates = verify_certificates(message.connection, now)
+    fault: AS2Error | None = None
+    for certificate in certificates if mdn.signed else ():
+        try:
+            verify_mdn(anybody, _expected(message, (certificate,)))
+        except (AuthenticationFailed, IntegrityCheckFailed) as error:
+            fault = fault or error
+        else:
+            return certificate.fingerprint
+    if fault is not None:
+        raise fault
+    # Unsigned, or no certificate to check it with: whether that will do is for the core to say.
+    verify_mdn(anybody, _expected(message, ()))
+    return ""
+
+
+def _expected(message: Message, certificates: tuple[Certificate, ...]) -> Expected:
+    return Expected(
+        message_id=message.message_id,
+        as2_from=message.as2_from,
+        as2_to=message.as2_to,
+        mics=message.kept_mics,
+        signed=message.mdn_signed,
+        certificates=certificates,
+        allowed=allowed_digests(message.connection),
+        require_signed_attributes=message.connection.require_signed_attributes,
+    )
+
+
+def _check_mic(mdn: UnverifiedMDN, message: Message, signer: str) -> None:
+    """Raise IntegrityCheckFailed if a positive MDN is not about the octets that we sent."""
+    if not settlement.is_acceptance(mdn.disposition, message):
+        return
+    if mdn.mic_fault:
+        raise IntegrityCheckFailed(mdn.mic_fault)
+    repeated = settlement.is_duplicate_notice(mdn.disposition)
+    if mdn.mic is None and (not signer or repeated):
+        # An unsigned MDN need not carry one (RFC 4130 §7.4.3). A notice that our repeated POST was
+        # a duplicate is made before any digest is, by OpenAS2 for one (threats R26).
+        return
+    mic.verify_returned(message.kept_mics, mdn.mic)
+
+
+def _keep(
+    body: bytes, verdict: Verdict, columns: dict[str, Any], mdn: UnverifiedMDN | None = None
+) -> MDN:
+    """Store an MDN with its verdict and let it settle its message, in one transaction."""
+    row = MDN(
+        direction=Direction.INBOUND,
+        state=verdict.state,
+        signer=verdict.signer,
+        mic_matched=verdict.mic_matched,
+        failure_text=_clean(verdict.text),
+        finished_at=timezone.now(),
+        **columns,
+    )
+    if verdict.state == MDNState.UNMATCHED and _too_many():
+        logger.warning("an MDN that matches nothing was not kept: too many within the hour")
+        return row
+    with get_store().writer(Kind.MDN) as writer:
+        writer.write(body)
+        writer.commit()
+    row.body_key = writer.key
+    with transaction.atomic():
+        row.save()
+        text = row.failure_text or f"{row.disposition} for {row.original_message_id}"
+        record(_TAGS[verdict.state], Subject.of(row), text, address=row.address)
+        if mdn is not None and row.message is not None:
+            settlement.by_mdn(row, mdn.disposition)
+    return row
+
+
+def _too_many() -> bool:
+    hour = timezone.now() - dt.timedelta(hours=1)
+    recent = MDN.objects.filter(state=MDNState.UNMATCHED, created_at__gt=hour)
+    return recent.count() >= UNMATCHED_AN_HOUR
+
+
+def _read_columns(mdn: UnverifiedMDN) -> dict[str, Any]:
+    return {
+        "original_message_id": _clean(mdn.original_message_id or "")[:998],
+        "as2_from": _clean(mdn.as2_from)[:128],
+        "as2_to": _clean(mdn.as2_to)[:128],
+        "disposition": _clean(mdn.disposition.modified_type)[:500],
+        "positive": mdn.disposition.positive,
+        "signed": mdn.signed,
+        "mic": str(mdn.mic or "")[:200],
+        "text": _clean("\n".join([mdn.text, *mdn.details]).strip())[:10_000],
+    }
+
+
+def _clean(text: str) -> str:
+    # PostgreSQL stores neither NUL nor lone surrogates.
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _ip(address: str | None) -> str | None:
+    try:
+        return str(ipaddress.ip_address((address or "").partition("%")[0]))
+    except ValueError:
+        return None

@@ -1,0 +1,208 @@
+"""Sending: take a document over, try to send it, send it again. DESIGN §7, threats 4.3.
+
+The order is what crashes are survived by: payload and row are committed before a source may be
+deleted; wire bytes are committed before they go out; the attempt is written down before the POST;
+and its outcome is written only while the message is still ours.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from as2gateway import edi
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import attempting, backoff, claims, outcomes, wire
+from messages.claims import Claim, LeaseLost
+from messages.dispatch import wake_send
+from messages.failpoints import hit
+from messages.message_ids import new_message_id
+from messages.models import Direction, Message, State
+from messages.outcomes import Outcome
+from messages.store import Kind, get_store
+from partners.models import Connection
+from partners.policies import PolicyError
+
+logger = logging.getLogger(__name__)
+
+_ENDS = {
+    State.DELIVERED: Tag.MESSAGE_OUTBOUND_DELIVERED,
+    State.WAITING: Tag.MESSAGE_OUTBOUND_SENT,
+    State.FAILED: Tag.MESSAGE_OUTBOUND_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who brought a document, and how. An empty subject takes the connection's."""
+
+    actor: str = "system"
+    subject: str = ""
+    #: unique name of the outbox file that it was
+    outbox_key: str = ""
+
+
+_SYSTEM = Origin()
+
+
+def enqueue(
+    connection: Connection,
+    chunks: Iterable[bytes],
+    filename: str = "",
+    content_type: str = "",
+    origin: Origin = _SYSTEM,
+) -> Message:
+    """Take a document over: once this returns it is ours, and is sent whatever happens.
+
+    Raises OSError if it cannot be stored, IntegrityError if its outbox file was taken before.
+    """
+    with get_store().writer(Kind.PAYLOAD) as payload:
+        for chunk in chunks:
+            payload.write(chunk)
+        facts = edi.sniff(payload.head(edi.HEAD))
+        payload.commit()
+    try:
+        with transaction.atomic():
+            message = Message.objects.create(
+                **_from_settings(connection, origin),
+                message_id=new_message_id(connection.organization),
+                content_type=content_type or connection.content_type,
+                filename=PurePath(filename).name[-255:],
+                payload_key=payload.key,
+                payload_size=payload.size,
+                payload_sha256=payload.sha256,
+                edi_standard=facts.standard,
+                edi_type=facts.type[:20],
+                edi_control_number=facts.control_number[:20],
+            )
+            text = f"Queued {message.filename or 'a document'} of {payload.size} bytes."
+            record(Tag.MESSAGE_OUTBOUND_QUEUED, Subject.of(message), text, actor=origin.actor)
+            wake_send(message.pk)
+    except IntegrityError:
+        # Only here is it certain that no row names the file; an orphan is better than a loss.
+        get_store().delete(payload.key)
+        raise
+    hit("tx.accepted")
+    return message
+
+
+def send(message_pk: int) -> None:
+    """Try once to send a message that is due. Safe to run twice."""
+    claim = claims.claim(message_pk, timezone.now())
+    if claim is None:
+        return
+    try:
+        outcome = _try(claim)
+        if outcome is not None:
+            settle(claim.message, outcome)
+    except LeaseLost as lost:
+        # An MDN that came before our POST had returned, or another worker: it knows better (SD6).
+        logger.info("%s: %s", claim.message.message_id, lost)
+    hit("tx.recorded")
+    if claim.last_slot:
+        claims.wake_next(claim.message.connection_id)
+
+
+def resend(message: Message, actor: str) -> bool:
+    """Send the same bytes under the same Message-ID again, because an operator wants it.
+
+    All attempts are allowed anew, and an MDN that came before decides nothing any more. False if
+    the message is being sent at this moment; ValueError if it is none of ours.
+    """
+    if message.direction != Direction.OUTBOUND:
+        raise ValueError("only a message that we sent can be sent again")
+    now = timezone.now()
+    if message.state == State.SENDING and message.due_at is not None and message.due_at > now:
+        return False
+    with transaction.atomic():
+        renewed = message.settle(
+            state=State.QUEUED,
+            due_at=now,
+            forgiven_attempts=message.attempts,
+            decided_by_mdn=False,
+            mdn_deadline=None,
+            finished_at=None,
+            failure_code="",
+            failure_text="",
+        )
+        if renewed:
+            text = "Sent again with the same bytes and Message-ID."
+            record(Tag.MESSAGE_OUTBOUND_RESEND, Subject.of(message), text, actor=actor)
+            wake_send(message.pk)
+    return renewed
+
+
+def settle(message: Message, outcome: Outcome) -> None:
+    """Write what an attempt came to, if the message is still ours; what failed may go again."""
+    now = timezone.now()
+    if not outcome.counts:
+        message.settle(forgiven_attempts=message.forgiven_attempts + 1)
+    if outcome.state == State.QUEUED and message.tries >= message.connection.max_attempts:
+        outcome = outcomes.exhausted(outcome, message.tries)
+    changes = _changes(message, outcome, now)
+    with transaction.atomic():
+        if message.settle(**changes) and outcome.state in _ENDS:
+            text = outcome.text or f"{outcome.state.label} after {message.tries} attempts."
+            record(_ENDS[outcome.state], Subject.of(message), text)
+    logger.info("%s: %s %s", message.message_id, message.state, outcome.text)
+
+
+def _from_settings(connection: Connection, origin: Origin) -> dict[str, Any]:
+    """What a new row takes from its connection, as it stands now."""
+    organization = connection.organization
+    return {
+        "direction": Direction.OUTBOUND,
+        "state": State.QUEUED,
+        "due_at": timezone.now(),
+        "connection": connection,
+        "organization_name": organization.name,
+        "partner_name": connection.partner.name,
+        "as2_from": organization.as2_id,
+        "as2_to": connection.as2_id,
+        "subject": origin.subject or connection.subject,
+        "outbox_key": origin.outbox_key,
+        "mdn_mode": connection.mdn,
+        "mdn_signed": connection.mdn_signed,
+    }
+
+
+def _try(claim: Claim) -> Outcome | None:
+    """Build if need be, and POST; None if an MDN in the answer has settled the message."""
+    message = claim.message
+    if message.tries > message.connection.max_attempts:
+        message.settle(attempts=message.attempts - 1)
+        return outcomes.given_up(message)
+    try:
+        wire.build(claim, timezone.now())
+        return attempting.attempt(claim)
+    except (PolicyError, ValueError) as error:
+        return outcomes.unbuildable(error)
+    except FileNotFoundError as error:
+        return outcomes.missing(error)
+    except OSError as error:
+        return outcomes.of_own_fault(error)
+
+
+def _changes(message: Message, outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
+    """Columns that say what an outcome says."""
+    connection = message.connection
+    due_at = deadline = None
+    if outcome.state == State.WAITING:
+        due_at = deadline = now + dt.timedelta(minutes=connection.mdn_wait_minutes)
+    elif outcome.state == State.QUEUED:
+        first = dt.timedelta(minutes=connection.first_gap_minutes)
+        due_at = now + backoff.gap(first, message.tries, outcome.asked)
+    return {
+        "state": outcome.state,
+        "due_at": due_at,
+        "mdn_deadline": deadline,
+        "failure_code": outcome.code,
+        "failure_text": outcome.text,
+        "finished_at": None if due_at else now,
+    }

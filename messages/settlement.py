@@ -1,0 +1,106 @@
+"""Settlement: what an MDN does to the message it is for.
+
+Positive and proven: delivered, also if we had given the message up (threats SD7). Negative: failed,
+and never sent again by itself (SD11). Positive with another MIC: failed, since the partner has
+processed something else than we sent (MIC-13). The first to prove anything decides (R26).
+"""
+
+import logging
+from typing import Any
+
+from django.utils import timezone
+
+from as2gateway.disposition import Disposition
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages.claims import wake_next
+from messages.models import MDN, MDNState, Message, State
+
+logger = logging.getLogger(__name__)
+
+_DUPLICATE = "duplicate-document"
+
+#: What an operator can do about a disposition modifier (RFC 4130 §7.5).
+_HINTS = {
+    "authentication-failed": "Ask whether the partner has our current signing certificate.",
+    "decryption-failed": "Check that we encrypt to the partner's current certificate.",
+    "integrity-check-failed": "Ask whether the partner has our current signing certificate.",
+    "decompression-failed": "Ask whether the partner supports compression, or set it to none.",
+    "insufficient-message-security": "Compare sign and encrypt with what the partner asks for.",
+    "unknown-trading-partner": "Compare both AS2 ids, letter by letter, with the partner's.",
+    "unknown-trading-relationship": "Compare both AS2 ids, letter by letter, with the partner's.",
+    "sender-equals-receiver": "Compare both AS2 ids with the partner's.",
+    "unsupported mic-algorithms": "Choose another digest to sign with.",
+    "unsupported format": "Ask which kind of MDN the partner supports.",
+}
+_ASK = "Ask the partner what went wrong there."
+#: Characters of the partner's own words that are shown.
+_SHOWN = 300
+
+
+def is_duplicate_notice(disposition: Disposition) -> bool:
+    """Whether it says that the partner had the message already."""
+    return _DUPLICATE in disposition.text.lower()
+
+
+def is_acceptance(disposition: Disposition, message: Message) -> bool:
+    """Whether it says that the partner has the message.
+
+    A duplicate notice does too if we have sent the message more than once: then it is our own
+    repetition that they have recognised, and the first copy was taken (threats SD5, R26).
+    """
+    return disposition.positive or (is_duplicate_notice(disposition) and message.attempts > 1)
+
+
+def by_mdn(row: MDN, disposition: Disposition) -> None:
+    """Settle the message of an MDN that has been judged. Call it inside a transaction."""
+    if row.state == MDNState.UNMATCHED or row.message is None:
+        return
+    message = Message.objects.select_for_update().get(pk=row.message.pk)
+    accepted = row.state == MDNState.VERIFIED and is_acceptance(disposition, message)
+    if message.decided_by_mdn or (message.state == State.DELIVERED and not accepted):
+        _note_later(message, row, agrees=accepted == (message.state == State.DELIVERED))
+        return
+    changes = _delivered(message) if accepted else _failed(row, disposition)
+    message.settle(
+        **changes, due_at=None, mdn_deadline=None, decided_by_mdn=True, finished_at=timezone.now()
+    )
+    tag = Tag.MESSAGE_OUTBOUND_DELIVERED if accepted else Tag.MESSAGE_OUTBOUND_FAILED
+    text = message.failure_text or f"The MDN says {row.disposition}."
+    record(tag, Subject.of(message), text, address=row.address)
+    logger.info("%s: %s by MDN: %s", message.message_id, message.state, row.disposition)
+    if message.connection.ordered:
+        wake_next(message.connection_id)
+
+
+def _delivered(message: Message) -> dict[str, Any]:
+    notes = list(message.notes)
+    if message.state == State.FAILED:
+        notes.append(f"The MDN came after the message had been given up: {message.failure_text}")
+    return {"state": State.DELIVERED, "failure_code": "", "failure_text": "", "notes": notes}
+
+
+def _failed(row: MDN, disposition: Disposition) -> dict[str, Any]:
+    if row.state == MDNState.REFUSED:
+        code = "integrity-check-failed"
+        text = (
+            f"The partner took another content than we sent: {row.failure_text}. It is not sent "
+            "again by itself: ask the partner what arrived, then resend or send it anew."
+        )
+        return {"state": State.FAILED, "failure_code": code, "failure_text": text}
+    word = disposition.text.strip().lower()
+    said = " ".join(row.text.split())[:_SHOWN]
+    text = f"The partner refused the message: {row.disposition}. {_HINTS.get(word, _ASK)}"
+    if said:
+        text = f"{text} Their words: “{said}”"
+    return {"state": State.FAILED, "failure_code": word[:60] or "refused", "failure_text": text}
+
+
+def _note_later(message: Message, row: MDN, *, agrees: bool) -> None:
+    """A later MDN is kept; one that says the contrary is pointed out (threats SD8)."""
+    if agrees:
+        return
+    note = f"A later MDN says the contrary: {row.disposition} {row.failure_text}".rstrip()
+    Message.objects.filter(pk=message.pk).update(notes=[*message.notes, note])
+    record(Tag.MDN_INBOUND_REFUSED, Subject.of(message), note, address=row.address)
+    logger.warning("%s: %s", message.message_id, note)

@@ -1,0 +1,78 @@
+"""Sweeping: find whatever is due and wake workers for it, whoever forgot to.
+
+The sweep is what makes the loss of the broker cost seconds (threats IN1). It wakes instead of
+working, so that one slow partner holds up one worker and not the sweep. Since a sweep stands in the
+same queue as the calls it makes, and expires when it waits too long, calls cannot pile up.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator
+
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from messages.dispatch import Wake, ring
+from messages.models import MDN, Delivery, MDNState, Message
+from messages.models.deliveries import DeliveryState
+from messages.models.messages import OPEN_OUTBOUND, State
+from messages.store import get_store
+from partners.models import ConnectionState
+
+#: Rows of each kind that one sweep wakes workers for.
+BATCH = 500
+#: Quarantined files untouched for that long belong to no living process: an upload that pauses
+#: longer than AS2_READ_TIMEOUT is refused.
+_ABANDONED = dt.timedelta(hours=1)
+_CLEANING_INTERVAL = 3600.0
+
+
+def sweep() -> int:
+    """Wake workers for what is due; how many calls were made. Once an hour clean quarantine."""
+    now = timezone.now()
+    calls = 0
+    for task, keys in _due(now):
+        for pk in keys:
+            if not ring(task, pk):
+                return calls  # the broker is away: the next sweep finds the same rows
+            calls += 1
+    _cleaning.do_if_due()
+    return calls
+
+
+def _due(now: dt.datetime) -> Iterator[tuple[Wake, Iterable[int]]]:
+    """Primary keys of what is due, each kind with the task for it."""
+    deliveries = Delivery.objects.due(now).filter(state=DeliveryState.QUEUED)
+    mdns = MDN.objects.due(now).filter(state=MDNState.QUEUED)
+    received = Message.objects.due(now).filter(state=State.RECEIVED)
+    yield Wake.DELIVER, deliveries.values_list("pk", flat=True)[:BATCH]
+    yield Wake.POST_MDN, mdns.values_list("pk", flat=True)[:BATCH]
+    yield Wake.PROCESS, received.values_list("pk", flat=True)[:BATCH]
+    yield Wake.SEND, _sendable(now).values_list("pk", flat=True)[:BATCH]
+
+
+def _sendable(now: dt.datetime) -> QuerySet[Message]:
+    """Messages to send, the connections by turns: a blocked one must not fill every batch."""
+    due = Message.objects.due(now).filter(
+        state__in=OPEN_OUTBOUND, connection__state=ConnectionState.ACTIVE
+    )
+    turn = Window(RowNumber(), partition_by=F("connection_id"), order_by="pk")
+    return due.annotate(turn=turn).order_by("turn", "due_at")
+
+
+class _Cleaning:
+    """Removes abandoned files from the store's quarantine, once an hour in each process."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def do_if_due(self) -> None:
+        """Clean, unless this process has within the hour."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _CLEANING_INTERVAL
+        get_store().sweep_quarantine(_ABANDONED)
+
+
+_cleaning = _Cleaning()
