@@ -1,0 +1,114 @@
+"""Arrivals: a message at the door, from a partner we know, before anything in it is believed."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from as2gateway.headers import Headers
+from as2gateway.policy import InboundPolicy, MDNMode
+from as2gateway.request import AS2Request
+from messages.models import Direction
+from messages.store import Writer
+from partners.models import Connection
+from partners.policies import inbound_policy
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who sends, what the header fields say, and what the connection demands at this moment."""
+
+    headers: Headers
+    request: AS2Request
+    connection: Connection
+    policy: InboundPolicy
+    #: digest of the request's body, hexadecimal
+    wire_sha256: str
+    #: where an async MDN goes; empty if the MDN is the answer to the request
+    mdn_url: str
+    now: dt.datetime
+
+    @classmethod
+    def of(
+        cls,
+        headers: Headers,
+        request: AS2Request,
+        connection: Connection,
+        wire_sha256: str,
+        now: dt.datetime,
+    ) -> "Arrival":
+        """Take the policy that is in force now."""
+        policy = inbound_policy(connection, now)
+        asked = request.mdn.url if request.mdn else ""
+        url = asked if may_be_called(asked, connection) else ""
+        return cls(headers, request, connection, policy, wire_sha256, url, now)
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID, or what stands in for it: the digest of the body.
+
+        So a repetition of the same octets is still known as one (HDR-16).
+        """
+        return self.request.message_id or f"sha256:{self.wire_sha256}"
+
+    @property
+    def mdn_mode(self) -> MDNMode:
+        """How the partner is answered."""
+        if self.request.mdn is None:
+            return MDNMode.NONE
+        return MDNMode.ASYNC if self.mdn_url else MDNMode.SYNC
+
+    @property
+    def notes(self) -> list[str]:
+        """What an operator should know of the request itself."""
+        notes = []
+        if self.request.message_id is None:
+            notes.append("the message has no Message-ID; the digest of its body stands in for it")
+        if self.request.mdn and self.request.mdn.url and not self.mdn_url:
+            notes.append(
+                f"the MDN was asked for at {self.request.mdn.url[:200]}, which is not a host of "
+                "this connection: it was the answer to the request instead. If the partner is "
+                "right, add that host to “hosts for async MDNs”"
+            )
+        return notes
+
+    def fields(self, raw: Writer, address: str | None) -> dict[str, Any]:
+        """Columns of the message's row that are known before it is read."""
+        return {
+            "direction": Direction.INBOUND,
+            "connection": self.connection,
+            "organization_name": self.connection.organization.name,
+            "partner_name": self.connection.partner.name,
+            "as2_from": self.request.as2_from,
+            "as2_to": self.request.as2_to,
+            "message_id": self.message_id,
+            "subject": self.request.subject[:998],
+            "content_type": self.request.content_type.type[:255],
+            "address": address,
+            "headers": [list(pair) for pair in self.headers],
+            "raw_key": raw.key,
+            "wire_size": raw.size,
+            "wire_sha256": raw.sha256,
+            "mdn_mode": self.mdn_mode,
+            "mdn_signed": bool(self.request.mdn and self.request.mdn.signed),
+        }
+
+
+def may_be_called(url: str, connection: Connection) -> bool:
+    """Whether an MDN may be posted to a URL that a message names (threats R23, SEC-07).
+
+    Anybody can write a URL into a header field. So its host must be that of the connection's own
+    URL, or one that an operator has listed; addresses are not guessed at.
+    """
+    try:
+        target = urlsplit(url)
+        own = urlsplit(connection.url).hostname
+    except ValueError:
+        return False
+    listed = {host.strip().lower() for host in connection.mdn_hosts.split(",")}
+    return (
+        target.scheme in {"http", "https"}
+        and bool(target.hostname)
+        and target.username is None
+        and target.hostname in {own, *listed}
+    )

@@ -1,0 +1,152 @@
+"""Concluding: make what became of a message durable, in this order: files, one transaction.
+
+Payload, MDN and request are on disk under their final names before the transaction begins, and the
+MDN's octets are made by then (threats 4.2). After the commit everything is true that the MDN says.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from as2gateway import edi
+from as2gateway.events import Facts, LayerKind
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import answering, delivering, dispatch, failpoints, verdicts
+from messages.answering import Draft
+from messages.arrivals import Arrival
+from messages.judging import Judgement
+from messages.models import MDN, Delivery, Message, State
+from messages.store import Kind, Writer, commit_all, get_store
+from partners.policies import snapshot
+
+#: Writes the message's row inside the transaction, with these columns; gives back the row.
+Save = Callable[[dict[str, Any]], Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The message's row, and the MDN if one was asked for."""
+
+    message: Message
+    draft: Draft | None
+
+
+def conclude(
+    arrival: Arrival, judgement: Judgement, save: Save, raw: Iterable[Writer] = ()
+) -> Conclusion:
+    """Write everything down. ``raw`` is the request, if that is not durable yet.
+
+    When ``save`` raises, such as IntegrityError because another process has accepted the message
+    meanwhile, nothing has happened, but for the request, which is durable. When the commit itself
+    fails nobody knows what holds: then all files stay (threats RC7).
+    """
+    with ExitStack() as stack:
+        draft, body = _draft(arrival, judgement, stack)
+        made = [judgement.payload] if judgement.error is None else []
+        made += [body] if body else []
+        columns = _columns(arrival, judgement)
+        failpoints.hit("rx.payload_written")
+        commit_all([*raw, *made])
+        failpoints.hit("rx.renamed")
+        written = False
+        try:
+            with transaction.atomic():
+                message = save(columns)
+                _write_rows(arrival, message, draft, body)
+                failpoints.hit("rx.tx_open")
+                written = True
+        except BaseException:
+            if not written:
+                _forget(made)
+            raise
+    failpoints.hit("rx.committed")
+    return Conclusion(message, draft)
+
+
+def _forget(files: Iterable[Writer]) -> None:
+    for file in files:
+        get_store().delete(file.key)
+
+
+def _draft(
+    arrival: Arrival, judgement: Judgement, stack: ExitStack
+) -> tuple[Draft | None, Writer | None]:
+    asked = arrival.request.mdn
+    if asked is None:
+        return None, None
+    draft = answering.draft(arrival, asked, judgement.facts, judgement.error)
+    body = stack.enter_context(get_store().writer(Kind.MDN))
+    body.write(draft.built.body)
+    return draft, body
+
+
+def _write_rows(
+    arrival: Arrival, message: Message, draft: Draft | None, body: Writer | None
+) -> None:
+    if message.state == State.ACCEPTED:
+        _queue_delivery(arrival, message)
+    if draft is not None and body is not None:
+        mdn = MDN.objects.create(message=message, body_key=body.key, **draft.fields(arrival))
+        if mdn.due_at is not None:
+            dispatch.wake_mdn(mdn.pk)
+    if message.state == State.ACCEPTED:
+        tag, text = Tag.MESSAGE_INBOUND_ACCEPTED, f"Accepted from {message.partner_name}."
+    else:
+        tag, text = Tag.MESSAGE_INBOUND_REJECTED, message.failure_text
+    record(tag, Subject.of(message), text, address=message.address)
+
+
+def _queue_delivery(arrival: Arrival, message: Message) -> None:
+    target = delivering.target_of(arrival.connection, message.filename, message.payload_key)
+    delivery = Delivery.objects.create(message=message, target=target, due_at=arrival.now)
+    dispatch.wake_delivery(delivery.pk)
+
+
+def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
+    """Columns of the message's row that are known once it has been read."""
+    facts, error, payload = judgement.facts, judgement.error, judgement.payload
+    columns = _columns_of_facts(facts) | {
+        "due_at": None,
+        "finished_at": arrival.now,
+        "notes": [*arrival.notes, *facts.notes],
+        "settings": snapshot(arrival.connection, arrival.policy),
+    }
+    if facts.content_type:
+        columns["content_type"] = _storable(facts.content_type, 255)
+    if error is not None:
+        words = verdicts.explain(error, arrival.connection, arrival.policy)
+        verdict = {"state": State.REJECTED, "failure_code": words.code, "failure_text": words.text}
+        return columns | verdict
+    envelope = edi.sniff(payload.head(edi.HEAD))
+    return columns | {
+        "state": State.ACCEPTED,
+        "failure_code": "",
+        "failure_text": "",
+        "payload_key": payload.key,
+        "payload_size": payload.size,
+        "payload_sha256": payload.sha256,
+        "edi_standard": envelope.standard,
+        "edi_type": _storable(envelope.type, 20),
+        "edi_control_number": _storable(envelope.control_number, 20),
+    }
+
+
+def _columns_of_facts(facts: Facts) -> dict[str, Any]:
+    signed = [layer for layer in facts.layers if layer.kind is LayerKind.SIGNED]
+    enveloped = [layer for layer in facts.layers if layer.kind is LayerKind.ENVELOPED]
+    return {
+        "filename": _storable(facts.filename, 255),
+        "signed": signed[0].digest or "" if signed else "",
+        "encrypted": enveloped[0].cipher or "" if enveloped else "",
+        "compressed": facts.compressed,
+        "mics": {facts.mic.algorithm.value: facts.mic.digest.hex()} if facts.mic else {},
+    }
+
+
+def _storable(text: str, limit: int) -> str:
+    # What a partner wrote may hold what PostgreSQL does not take.
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]

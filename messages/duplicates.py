@@ -1,0 +1,66 @@
+"""Duplicates: a message that was accepted before is answered again and delivered never again.
+
+RFC 4130 §5.5, conformance REL-06 to REL-10, threats R17 and R18. Only an accepted message claims
+its Message-ID; what failed is simply read anew.
+"""
+
+import logging
+
+from django.db import transaction
+
+from as2gateway.policy import MDNMode
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import answering, dispatch
+from messages.arrivals import Arrival
+from messages.judging import Judgement
+from messages.models import MDN, Direction, MDNState, Message, State
+from messages.replies import TAKEN, Reply
+
+logger = logging.getLogger(__name__)
+
+
+def find_accepted(arrival: Arrival) -> Message | None:
+    """Find the accepted message of the same names and Message-ID, compared octet for octet."""
+    return (
+        Message.objects.filter(
+            direction=Direction.INBOUND,
+            state=State.ACCEPTED,
+            as2_from=arrival.request.as2_from,
+            as2_to=arrival.request.as2_to,
+            message_id=arrival.message_id,
+        )
+        .order_by()
+        .first()
+    )
+
+
+def is_repetition(accepted: Message, arrival: Arrival, judgement: Judgement) -> bool:
+    """Whether it is the accepted message again: the same request, or the same document in it.
+
+    Partners who encrypt anew for each try send other octets with the same document.
+    """
+    if accepted.wire_sha256 == arrival.wire_sha256:
+        return True
+    same_document = judgement.payload.sha256 == accepted.payload_sha256
+    return judgement.error is None and same_document
+
+
+def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
+    """Answer as before: the stored MDN, in the way that is asked for now (REL-10)."""
+    mdn = MDN.objects.filter(message=accepted, direction=Direction.OUTBOUND).first()
+    with transaction.atomic():
+        text = "Came again: answered as before, not delivered again."
+        record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
+        if mdn is not None and arrival.mdn_mode is MDNMode.ASYNC:
+            _post_again(mdn, arrival)
+    logger.info("%s: a duplicate, answered as before", accepted.message_id)
+    if mdn is None or arrival.mdn_mode is not MDNMode.SYNC:
+        return TAKEN
+    return answering.stored_reply(mdn)
+
+
+def _post_again(mdn: MDN, arrival: Arrival) -> None:
+    queued = {"state": MDNState.QUEUED, "due_at": arrival.now, "url": arrival.mdn_url}
+    MDN.objects.filter(pk=mdn.pk).update(**queued, finished_at=None, failure_text="")
+    dispatch.wake_mdn(mdn.pk)

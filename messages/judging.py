@@ -1,0 +1,77 @@
+"""Judging: run the engine over a stored request, its payload into quarantine, and pass a verdict.
+
+What is of the wire, the disk or the database is not seen here: an OSError goes through, and means
+that the message was not judged.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from as2gateway.errors import AS2Error, AuthenticationFailed
+from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
+from messages import failpoints
+from messages.arrivals import Arrival
+from messages.store import Kind, Writer, get_store
+from messages.verdicts import MissingMessageID, check_signer_in_date
+from partners.policies import engine_for, limits
+
+#: Readings of one message at the most: as announced, in another digest, with other line ends.
+_READINGS = 3
+
+Octets = Callable[[], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a message is: accepted if there is no error, and then ``payload`` is its document."""
+
+    facts: Facts
+    error: AS2Error | None
+    #: in quarantine still; discarded at the end unless it is committed
+    payload: Writer
+
+
+@contextmanager
+def judge(arrival: Arrival, octets: Octets) -> Iterator[Judgement]:
+    """Read a message; ``octets`` starts its body from the beginning, at each call."""
+    failpoints.hit("rx.verify")
+    reading, left = Reading(), _READINGS
+    while True:
+        left -= 1
+        with get_store().writer(Kind.PAYLOAD) as payload:
+            verdict = _read(arrival, octets(), reading, payload)
+            if isinstance(verdict, Rejected) and verdict.second_reading and left:
+                reading = verdict.second_reading
+                continue
+            yield Judgement(verdict.facts, _error(arrival, verdict), payload)
+            return
+
+
+def _read(arrival: Arrival, octets: Iterable[bytes], reading: Reading, payload: Writer) -> Verdict:
+    receiver = engine_for(arrival.connection).receiver(
+        arrival.headers, arrival.policy, arrival.request.mdn, limits(), reading
+    )
+    for chunk in octets:
+        _keep(receiver.feed(chunk), payload)
+    last, verdict = receiver.close()
+    _keep(last, payload)
+    return verdict
+
+
+def _keep(pieces: Iterable[UnverifiedPayload], payload: Writer) -> None:
+    for piece in pieces:
+        payload.write(piece.data)
+
+
+def _error(arrival: Arrival, verdict: Verdict) -> AS2Error | None:
+    """What is wrong, in the engine's eyes or in those of an operator."""
+    if isinstance(verdict, Rejected):
+        return verdict.error
+    try:
+        check_signer_in_date(verdict.facts, arrival.policy, arrival.now)
+    except AuthenticationFailed as fault:
+        return fault
+    if arrival.request.message_id is None and arrival.request.mdn is not None:
+        return MissingMessageID("the message has no Message-ID, and asks for an MDN")
+    return None

@@ -1,0 +1,287 @@
+"""Receiving: the use case behind the AS2 URL, DESIGN §6 and threats 4.2.
+
+Read the request, find out whose it is, judge it, make all of it durable, answer. Where two or more
+answers are possible, it is the one that loses nothing: 503 rather than a verdict for a fault of
+ours, an old MDN rather than a second delivery.
+"""
+
+import contextlib
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django import db
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, transaction
+from django.db import connection as database
+from django.utils import timezone
+
+from as2gateway.errors import MalformedRequest
+from as2gateway.events import Facts
+from as2gateway.headers import Headers
+from as2gateway.mdn import is_mdn
+from as2gateway.policy import MDNMode
+from as2gateway.request import AS2Request, read_request
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages import (
+    answering,
+    claims,
+    dispatch,
+    duplicates,
+    failpoints,
+    intake,
+    mdns,
+    replies,
+    senders,
+)
+from messages.arrivals import Arrival
+from messages.claims import LeaseLost
+from messages.concluding import Conclusion, conclude
+from messages.intake import BodyLimits, Environ, Refused
+from messages.judging import Judgement, judge
+from messages.models import Message, State
+from messages.replies import TAKEN, Reply
+from messages.store import Kind, Writer, commit_all, get_store
+from messages.verdicts import PoisonousMessage, ReusedMessageID
+from partners.encryption import KeyRingError
+from partners.policies import find_connection, limits
+
+logger = logging.getLogger(__name__)
+
+#: Octets of a body by which an MDN is told from a message.
+_HEAD = 64 * 1024
+#: Bytes that are read of a message which nobody is to have (threats R1): answering before a
+#: client has sent everything makes some of them lose the answer.
+_DRAINED = 64 * 1024
+#: How often reading a message may end the worker that does it (threats RC4).
+_DEADLY_READINGS = 3
+#: How long a worker waits after a fault of the disk or the database.
+_PAUSE = dt.timedelta(minutes=1)
+
+
+def receive(environ: Environ) -> Reply:
+    """Answer a POST to the AS2 URL. What it answers with 2xx or an MDN is durable."""
+    try:
+        return _receive(environ)
+    except Refused as refusal:
+        logger.warning("refused with %d: %s", refusal.status, refusal.reason)
+        return replies.words(refusal.status, refusal.reason)
+    except (OSError, db.Error, KeyRingError, MemoryError):
+        # Ours and temporary, whatever the partner sent (threats R4).
+        logger.exception("a message could not be taken")
+        return replies.unavailable()
+
+
+def _receive(environ: Environ) -> Reply:
+    headers = intake.read_headers(environ)
+    failpoints.hit("rx.headers")
+    intake.check_headers(headers)
+    request = _read_request(headers)
+    address = intake.client_address(environ)
+    connection = find_connection(request.as2_from, request.as2_to)
+    if connection is None:
+        return _turn_away(environ, request, address)
+    body_limits = BodyLimits.from_settings()
+    _check_room(environ, body_limits)
+    with get_store().writer(Kind.RAW) as raw:
+        for chunk in intake.read_body(environ, body_limits):
+            raw.write(chunk)
+        failpoints.hit("rx.spooled")
+        if is_mdn(headers, raw.head(_HEAD)):
+            return _take_mdn(headers, raw, address)
+        arrival = Arrival.of(headers, request, connection, raw.sha256, timezone.now())
+        return _take(arrival, raw, address)
+
+
+def _read_request(headers: Headers) -> AS2Request:
+    try:
+        return read_request(headers)
+    except MalformedRequest as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"This is no AS2 message: {error}.") from error
+
+
+def _turn_away(environ: Environ, request: AS2Request, address: str | None) -> Reply:
+    """Answer names that no connection has; nothing of theirs is kept (HDR-09, threats R3)."""
+    try:
+        for _ in intake.read_body(environ, replace(BodyLimits.from_settings(), size=_DRAINED)):
+            pass
+    except Refused as refusal:
+        if refusal.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            raise
+    senders.note_unknown(request.as2_from, request.as2_to, address)
+    if request.mdn is not None and not request.mdn.url:
+        return answering.answer_unknown(request)
+    raise Refused(HTTPStatus.FORBIDDEN, "The AS2 names of this message are not known here.")
+
+
+def _check_room(environ: Environ, body_limits: BodyLimits) -> None:
+    """Take nothing that may not fit: the request and its payload (threats IN6)."""
+    length = intake.declared_length(environ, body_limits) or 0
+    if get_store().free_bytes() < settings.AS2_MIN_FREE_SPACE + 2 * length:
+        raise OSError("less than AS2_MIN_FREE_SPACE would be left on the disk of the store")
+
+
+def _take_mdn(headers: Headers, raw: Writer, address: str | None) -> Reply:
+    if raw.size > limits().mdn:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is too large to be an MDN.")
+    mdns.take_mdn(headers, b"".join(raw.chunks()), address)
+    return TAKEN
+
+
+def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
+    accepted = duplicates.find_accepted(arrival)
+    if accepted is not None and accepted.wire_sha256 == raw.sha256:
+        return duplicates.repeat(accepted, arrival, address)
+    if arrival.mdn_mode is MDNMode.ASYNC:
+        return _take_for_later(arrival, raw, address)
+    save = partial(_create, arrival.fields(raw, address))
+    with judge(arrival, raw.chunks) as judgement:
+        if accepted is None:
+            try:
+                return _answer(conclude(arrival, judgement, save, [raw]))
+            except IntegrityError:
+                # Two at once, and the other one was faster (threats RC11).
+                accepted = _winner(arrival)
+            except OperationalError:
+                return _after_lost_commit(arrival, raw)
+        if duplicates.is_repetition(accepted, arrival, judgement):
+            get_store().delete(raw.key)
+            return duplicates.repeat(accepted, arrival, address)
+        return _answer(conclude(arrival, _refused(judgement), save, [raw]))
+
+
+def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
+    """Keep the request and say so; a worker reads it and posts the MDN (HTTP-16)."""
+    commit_all([raw])
+    failpoints.hit("rx.renamed")
+    columns = {"state": State.RECEIVED, "due_at": arrival.now, "notes": arrival.notes}
+    try:
+        with transaction.atomic():
+            message = _create(arrival.fields(raw, address), columns)
+            text = f"Received from {message.partner_name}, to be answered by an async MDN."
+            record(Tag.MESSAGE_INBOUND_RECEIVED, Subject.of(message), text, address=address)
+            dispatch.wake_processing(message.pk)
+            failpoints.hit("rx.tx_open")
+    except OperationalError:
+        return _after_lost_commit(arrival, raw)
+    failpoints.hit("rx.committed")
+    return TAKEN
+
+
+def process(message_pk: int) -> None:
+    """Read a stored request whose sender awaits an async MDN. Safe to run twice."""
+    message = Message.objects.filter(pk=message_pk, state=State.RECEIVED).first()
+    if message is None or not message.claim(timezone.now(), claims.lease()):
+        return
+    try:
+        _process(message)
+    except LeaseLost:
+        logger.warning("%s: another worker has read it", message.message_id)
+    except (OSError, db.Error, KeyRingError) as error:
+        logger.exception("%s: not read yet", message.message_id)
+        # It ended in order, so it does not count as a deadly reading.
+        message.settle(
+            due_at=timezone.now() + _PAUSE,
+            attempts=message.attempts - 1,
+            failure_text=f"The message could not be read yet: {error}. It is tried again; see to "
+            "the disk of the store, the database and the key ring.",
+        )
+
+
+def _process(message: Message) -> None:
+    headers = Headers(message.header_fields)
+    request = read_request(headers)
+    arrival = Arrival.of(headers, request, message.connection, message.wire_sha256, timezone.now())
+    # It was promised when the message came; whether it may still be called is asked when posting.
+    arrival = replace(arrival, mdn_url=request.mdn.url if request.mdn else "")
+    accepted = duplicates.find_accepted(arrival)
+    if accepted is not None and accepted.wire_sha256 == message.wire_sha256:
+        _drop(message, accepted, arrival)
+        return
+    save = partial(_settle, message)
+    with _judge_stored(message, arrival) as judgement:
+        if accepted is None:
+            try:
+                conclude(arrival, judgement, save)
+            except IntegrityError:
+                accepted = _winner(arrival)
+            else:
+                return
+        if duplicates.is_repetition(accepted, arrival, judgement):
+            _drop(message, accepted, arrival)
+        else:
+            conclude(arrival, _refused(judgement), save)
+
+
+@contextlib.contextmanager
+def _judge_stored(message: Message, arrival: Arrival) -> Iterator[Judgement]:
+    if message.attempts > _DEADLY_READINGS:
+        fault = PoisonousMessage(f"reading the message ended the worker {_DEADLY_READINGS} times")
+        with get_store().writer(Kind.PAYLOAD) as nothing:
+            yield Judgement(Facts(), fault, nothing)
+        return
+    with judge(arrival, partial(get_store().chunks, message.raw_key)) as judgement:
+        yield judgement
+
+
+def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:
+    """Let go of a row that is a repetition of another, and post that one's MDN again."""
+    mine = Message.objects.filter(pk=message.pk, attempts=message.attempts, due_at=message.due_at)
+    with transaction.atomic():
+        if mine.delete()[0] == 0:
+            raise LeaseLost(message.message_id)
+        duplicates.repeat(accepted, arrival, message.address)
+    get_store().delete(message.raw_key)
+
+
+def _create(known: dict[str, Any], columns: dict[str, Any]) -> Message:
+    return Message.objects.create(**{**known, **columns})
+
+
+def _settle(message: Message, columns: dict[str, Any]) -> Message:
+    if not message.settle(**columns):
+        raise LeaseLost(message.message_id)
+    return message
+
+
+def _winner(arrival: Arrival) -> Message:
+    accepted = duplicates.find_accepted(arrival)
+    if accepted is None:  # it was another constraint, hence a fault of ours
+        raise IntegrityError(f"{arrival.message_id} can be neither written nor found")
+    return accepted
+
+
+def _refused(judgement: Judgement) -> Judgement:
+    """Whatever is wrong with it otherwise: its Message-ID belongs to another content."""
+    fault = ReusedMessageID("another message with this Message-ID was accepted before")
+    return replace(judgement, error=judgement.error or fault)
+
+
+def _after_lost_commit(arrival: Arrival, raw: Writer) -> Reply:
+    """Ask the database by a new connection what became of the transaction (threats RC7)."""
+    logger.error("%s: the database failed, and may have committed", arrival.message_id)
+    database.close()
+    written = Message.objects.filter(
+        as2_from=arrival.request.as2_from,
+        as2_to=arrival.request.as2_to,
+        message_id=arrival.message_id,
+        raw_key=raw.key,
+    ).first()
+    if written is None:
+        return replies.unavailable()
+    mdn = written.mdns.first()
+    return answering.stored_reply(mdn) if mdn and mdn.due_at is None else TAKEN
+
+
+def _answer(conclusion: Conclusion) -> Reply:
+    message = conclusion.message
+    if message.failure_text:
+        logger.warning("%s: rejected: %s", message.message_id, message.failure_text)
+    else:
+        logger.info("%s: accepted from %s", message.message_id, message.partner_name)
+    return conclusion.draft.reply if conclusion.draft else TAKEN

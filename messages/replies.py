@@ -1,0 +1,39 @@
+"""Replies: what a request to the AS2 URL is answered with, as a value (RFC 4130 §5.4, §7.6)."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from as2gateway.headers import Headers
+
+#: Seconds after which a partner may come again when the fault is ours and temporary (threats R4).
+_RETRY_AFTER = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, header fields without Content-Length, and body."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = field(default=b"", repr=False)
+
+
+#: The message was taken, and there is nothing to say: no MDN was asked for, or it goes elsewhere.
+#: 200, since some products take neither 202 nor 204 (HTTP-15, HTTP-17).
+TAKEN = Reply()
+
+
+def words(status: HTTPStatus, text: str) -> Reply:
+    """Answer in plain text."""
+    headers = Headers((("Content-Type", "text/plain; charset=utf-8"),))
+    return Reply(status, headers, f"{text}\n".encode())
+
+
+def unavailable() -> Reply:
+    """Ours, and temporary: never an MDN, since a negative one is final for many (threats R4)."""
+    reply = words(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The message could not be stored. Nothing was kept; please send it again later.",
+    )
+    headers = reply.headers.with_field("Retry-After", str(_RETRY_AFTER))
+    return Reply(reply.status, headers, reply.body)
