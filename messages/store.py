@@ -57,6 +57,11 @@ class Writer:
         self._committed = False
 
     @property
+    def committed(self) -> bool:
+        """Whether it is durable under its key."""
+        return self._committed
+
+    @property
     def sha256(self) -> str:
         """Digest of what has been written so far, hexadecimal."""
         return self._digest.hexdigest()
@@ -75,12 +80,22 @@ class Writer:
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Read back what has been written; do not write meanwhile."""
-        if self._file is None:
+        if self._file is None and not self._committed:
             yield from self._pieces
             return
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
         with self._path.open("rb", buffering=0) as file:
             yield from _read(file, size)
+
+    def head(self, size: int) -> bytes:
+        """Read back the first octets, at most ``size``."""
+        start = bytearray()
+        for chunk in self.chunks(size):
+            start += chunk
+            if len(start) >= size:
+                break
+        return bytes(start[:size])
 
     def commit(self) -> None:
         """Make the file durable under its key."""
@@ -138,11 +153,11 @@ class Writer:
 
 
 def commit_all(writers: Iterable[Writer]) -> None:
-    """Make several files durable with one pass over their directory.
+    """Make several files durable with one pass over their directory; some may be so already.
 
-    Raises OSError; none of them then counts as committed, and discarding removes them all.
+    Raises OSError; none of the others then counts as committed, and discarding removes them.
     """
-    batch = list(writers)
+    batch = [writer for writer in writers if not writer.committed]
     for writer in batch:
         writer._sync()  # noqa: SLF001  a writer's own module: the batch is its commit
     for directory in {writer._rename() for writer in batch}:  # noqa: SLF001  the same

@@ -43,6 +43,26 @@ def test_what_is_written_reads_back_before_it_is_committed(store: Store, content
         assert b"".join(writer.chunks()) == content
         writer.write(b"more")
         assert b"".join(writer.chunks()) == content + b"more"
+        writer.commit()
+        assert b"".join(writer.chunks()) == content + b"more"
+
+
+@pytest.mark.parametrize("content", [b"", SMALL, LARGE])
+@pytest.mark.parametrize("size", [1, 4, 5000])
+def test_the_head_is_read_back(store: Store, content: bytes, size: int) -> None:
+    with store.writer(Kind.PAYLOAD) as writer:
+        for start in range(0, len(content), 3000):
+            writer.write(content[start : start + 3000])
+        assert writer.head(size) == content[:size]
+
+
+def test_what_is_committed_is_not_committed_again(store: Store) -> None:
+    with store.writer(Kind.RAW) as first, store.writer(Kind.MDN) as second:
+        first.write(SMALL)
+        first.commit()
+        commit_all([first, second])
+        assert (first.committed, second.committed) == (True, True)
+    assert store.size(first.key) == len(SMALL)
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE])
