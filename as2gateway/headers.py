@@ -5,8 +5,8 @@ and never written.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from as2gateway.errors import LimitExceeded, MalformedMessage
@@ -27,6 +27,15 @@ class Headers:
     """An ordered list of fields; look-ups ignore the case of names."""
 
     fields: tuple[tuple[str, str], ...] = ()
+    # A message is asked some forty times for fields: each look-up is one step.
+    _values: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values: dict[str, tuple[str, ...]] = {}
+        for name, value in self.fields:
+            key = name.lower()
+            values[key] = (*values.get(key, ()), value)
+        object.__setattr__(self, "_values", values)
 
     @classmethod
     def parse(cls, block: bytes) -> Self:
@@ -53,16 +62,15 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Value of the first field of that name."""
-        wanted = name.lower()
-        return next((value for key, value in self.fields if key.lower() == wanted), default)
+        values = self._values.get(name.lower())
+        return values[0] if values else default
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Values of all fields of that name, in order."""
-        wanted = name.lower()
-        return tuple(value for key, value in self.fields if key.lower() == wanted)
+        return self._values.get(name.lower(), ())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
+        return isinstance(name, str) and name.lower() in self._values
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.fields)
