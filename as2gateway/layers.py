@@ -7,7 +7,7 @@ in ``receive``.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from as2gateway import mime
 from as2gateway.algorithms import DigestAlgorithm
@@ -46,17 +46,19 @@ class Entity:
     """A MIME entity whose header fields have been read."""
 
     headers: Headers
+    content_type: mime.ContentType
+    #: the Content-Transfer-Encoding that its body is still in
+    encoding: str | None
     #: the header block as it came: part of the MIC
     head: bytes = b""
-    #: the Content-Transfer-Encoding that its body is still in
-    encoding: str | None = None
     #: the layers it is inside of, outermost first
     around: Around = ()
 
-    @property
-    def content_type(self) -> mime.ContentType:
-        """What its body is."""
-        return mime.ContentType.parse(self.headers.get("Content-Type"))
+    @classmethod
+    def read(cls, headers: Headers, head: bytes, around: Around) -> Self:
+        """What these fields say, which came as the octets ``head``."""
+        content_type = mime.ContentType.parse(headers.get("Content-Type"))
+        return cls(headers, content_type, headers.get("Content-Transfer-Encoding"), head, around)
 
 
 class Message:

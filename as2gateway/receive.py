@@ -7,6 +7,7 @@ explains those further in, and all are told only once the input has ended.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -95,15 +96,15 @@ class MessageReceiver:
             self._fault = UnexpectedProcessingError(f"{type(fault).__name__}: {fault}")
 
     def _verdict(self) -> Verdict:
-        message = self._message
-        fault = self._fault or _lacking(message.policy, message.facts)
+        facts = self._message.facts
+        fault = self._fault or _lacking(self._message.policy, facts)
         if fault is None:
-            return Accepted(message.facts)
+            return Accepted(facts)
         if not isinstance(fault, InsufficientMessageSecurity):
             # Other faults leave open which octets were meant (RFC 4130 §7.3.1, MIC-14).
-            message.mic = None
+            facts = replace(facts, mic=None)
         again = fault.reading if isinstance(fault, AnotherReading) else None
-        return Rejected(fault, message.facts, again)
+        return Rejected(fault, facts, again)
 
 
 def _lacking(policy: InboundPolicy, facts: Facts) -> InsufficientMessageSecurity | None:
@@ -117,19 +118,18 @@ def _lacking(policy: InboundPolicy, facts: Facts) -> InsufficientMessageSecurity
 
 def _read_message(source: Source, message: Message) -> Parser[bytes, None]:
     """Read the body of the request; the fields of the request are those of its entity."""
-    encoding = message.http.get("Content-Transfer-Encoding")
-    if encoding is None:
-        # Apache Camel names the transfer encoding in Content-Encoding.
-        named = (message.http.get("Content-Encoding") or "").strip().lower()
-        encoding = named if named in _TRANSFER_ENCODINGS else None
-    entity = Entity(message.http, encoding=encoding)
+    # Of HTTP's header block nothing is part of the MIC (RFC 4130 §7.3.1).
+    entity = Entity.read(message.http, b"", ())
+    named = (message.http.get("Content-Encoding") or "").strip().lower()
+    if entity.encoding is None and named in _TRANSFER_ENCODINGS:
+        entity = replace(entity, encoding=named)  # Apache Camel calls it so
     yield from _reader(entity)(source, message, entity)
 
 
 def _read_entity(source: Source, message: Message, around: Around) -> Parser[bytes, None]:
     """Read a MIME entity that was inside a layer."""
     headers, head = yield from mime.read_headers(source)
-    entity = Entity(headers, head, headers.get("Content-Transfer-Encoding"), around)
+    entity = Entity.read(headers, head, around)
     yield from _reader(entity)(source, message, entity)
 
 
@@ -145,7 +145,7 @@ def _read_decrypted(source: Source, message: Message, around: Around) -> Parser[
             headers, head = yield from mime.read_headers(source)
         except UnexpectedProcessingError as fault:
             raise DecryptionFailed(f"what was decrypted is no MIME entity: {fault}") from fault
-        entity = Entity(headers, head, headers.get("Content-Transfer-Encoding"), around)
+        entity = Entity.read(headers, head, around)
         yield from _reader(entity)(source, message, entity)
         return
     if message.policy.require_signature or not (yield from source.peek(1)):
@@ -155,7 +155,7 @@ def _read_decrypted(source: Source, message: Message, around: Around) -> Parser[
     # The request's file name, otherwise unused, is the only one that there is (FN-01).
     if disposition := message.http.get("Content-Disposition"):
         bare = bare.with_field("Content-Disposition", disposition)
-    yield from _read_payload(source, message, Entity(bare, around=around))
+    yield from _read_payload(source, message, Entity.read(bare, b"", around))
 
 
 def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
@@ -163,8 +163,8 @@ def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[by
     message.content_type = entity.content_type.type
     message.filename = mime.filename(entity.headers)
     decoder = mime.decoder(entity.encoding)
-    # The MIC is over the entity as it came, to be decoded only for delivery (MIME-19). Of an
-    # unwrapped one it is over the decoded body, without HTTP's header block (RFC 4130 §7.3.1).
+    # The MIC is over the entity as it came, to be decoded only for delivery (MIME-19); over the
+    # decoded body only if there are no layers (RFC 4130 §7.3.1).
     unwrapped = not entity.around
     # A signed message's MIC is that of the signature.
     signed = LayerKind.SIGNED in entity.around
