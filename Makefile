@@ -10,7 +10,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
-PACKAGES := as2gateway audit partners messages config
 # Test processes; two share a small machine well.
 JOBS ?= 2
 
@@ -95,7 +94,7 @@ test-postgres: setup  ## Run the tests that meet the database on PostgreSQL
 
 .PHONY: pytest
 pytest: setup  ## Run all tests on SQLite, with coverage
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(foreach package,$(PACKAGES),--cov $(package)) --cov-report term:skip-covered
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report term:skip-covered
 
 # ---------------------------------------------------------------- change
 
