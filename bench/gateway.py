@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from as2gateway.certificates import Certificate
 from as2gateway.engine import Stamp
 from as2gateway.engines import get_engine
 from as2gateway.policy import OutboundPolicy, PayloadInfo, SigningKey
 from bench.client import Outcome, drive
 from bench.memory import Peak, peaks
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from tests.gateway_process import Gateway, wait_for
 
 _SETTINGS = """\
