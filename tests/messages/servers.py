@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 #: What is done with a connection once the request has been read, or the octets to answer with.
-Script = Callable[[socket.socket], None] | bytes
+Script = Callable[[socket.socket, bytes], None] | bytes
 
 #: Seconds a server waits for a client: no test hangs.
 _PATIENCE = 10.0
@@ -93,7 +93,7 @@ def _follow(connection: socket.socket, peer: Peer, script: Script) -> None:
     if isinstance(script, bytes):
         connection.sendall(script)
     else:
-        script(connection)
+        script(connection, request)
 
 
 def read_request(connection: socket.socket) -> bytes:

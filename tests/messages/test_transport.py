@@ -94,7 +94,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(status: int) -> None:
     assert len(peer.requests) == 1
 
 
-def _reset(connection: socket.socket) -> None:
+def _reset(connection: socket.socket, _: bytes) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -117,7 +117,11 @@ def _reset(connection: socket.socket) -> None:
             "more than 1048576 bytes",
         ),
         (answer(b"no gzip", "200 OK", "Content-Encoding: gzip"), ErrorClass.ANSWER, "not proper"),
-        (lambda _: time.sleep(1), ErrorClass.TIMEOUT, "nothing came from the partner for 0.3 s"),
+        (
+            lambda _, __: time.sleep(1),
+            ErrorClass.TIMEOUT,
+            "nothing came from the partner for 0.3 s",
+        ),
     ],
 )
 def test_each_fault_has_its_class_and_plain_words(
@@ -131,7 +135,7 @@ def test_each_fault_has_its_class_and_plain_words(
 
 
 def test_an_answer_that_drips_ends_with_the_total_time() -> None:
-    def drip(connection: socket.socket) -> None:
+    def drip(connection: socket.socket, _: bytes) -> None:
         for _ in range(100):
             connection.sendall(b"H")
             time.sleep(0.1)

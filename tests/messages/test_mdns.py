@@ -1,0 +1,182 @@
+"""MDNs that come in by themselves: what they prove, and what they do to their message."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+
+from as2gateway.engine import BuiltMDN
+from as2gateway.errors import DecryptionFailed
+from as2gateway.headers import Headers
+from audit.models import AuditEvent
+from messages import claims, mdns
+from messages.mdns import take_mdn
+from messages.models import MDN, MDNState, Message, State
+from messages.sending import enqueue, send
+from messages.store import get_store
+from tests import factories
+from tests.messages.partner import (
+    Change,
+    Partner,
+    for_another_message,
+    refusing,
+    reporting,
+    with_wrong_mic,
+)
+from tests.messages.servers import answer, serve
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Sent:
+    """A message that waits for its MDN, and the request as the partner got it."""
+
+    row: Message
+    request: bytes
+
+    @property
+    def message(self) -> Message:
+        self.row.refresh_from_db()
+        return self.row
+
+    def mdn(self, change: Change = lambda report: report, **fields: bool | str) -> BuiltMDN:
+        return Partner(change=change, **fields).mdn_for(self.request)  # type: ignore[arg-type]  # its two fields
+
+    def take(self, change: Change = lambda report: report, **fields: bool | str) -> MDN:
+        built = self.mdn(change, **fields)
+        return take_mdn(built.headers, built.body, "203.0.113.7")
+
+
+@pytest.fixture
+def sent() -> Sent:
+    with serve(answer()) as peer:
+        ours = factories.connection(url=peer.url, mdn="async", max_attempts=1)
+        row = enqueue(ours, [b"order"])
+        send(row.pk)
+    return Sent(row, peer.requests[0])
+
+
+def test_a_verified_mdn_delivers_the_message(sent: Sent) -> None:
+    mdn = sent.take()
+    assert (mdn.state, mdn.message, mdn.address) == (MDNState.VERIFIED, sent.row, "203.0.113.7")
+    assert (sent.message.state, sent.message.due_at) == (State.DELIVERED, None)
+    assert AuditEvent.objects.filter(tag="message:outbound:delivered").count() == 1
+
+
+def test_the_octets_of_an_mdn_are_kept_as_they_came(sent: Sent) -> None:
+    built = sent.mdn()
+    row = take_mdn(built.headers, built.body, None)
+    assert get_store().read(row.body_key, 100_000) == built.body
+    assert row.headers == [list(pair) for pair in built.headers]
+
+
+@pytest.mark.parametrize("change", [refusing(DecryptionFailed), with_wrong_mic])
+def test_a_negative_mdn_or_one_with_a_wrong_mic_fails_the_message(
+    sent: Sent, change: Change
+) -> None:
+    sent.take(change)
+    assert (sent.message.state, sent.message.due_at) == (State.FAILED, None)
+    assert sent.message.decided_by_mdn
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        (lambda report: report, {"signer": "MALLORY"}),
+        (lambda report: report, {"signs": False}),
+        (refusing(DecryptionFailed), {"signer": "MALLORY"}),
+        (refusing(DecryptionFailed), {"signs": False}),
+        (for_another_message, {}),
+    ],
+)
+def test_what_cannot_be_verified_changes_nothing(
+    sent: Sent, change: Change, fields: dict[str, bool | str]
+) -> None:
+    mdn = sent.take(change, **fields)
+    assert (mdn.state, mdn.failure_text != "") == (MDNState.UNMATCHED, True)
+    assert (sent.message.state, sent.message.decided_by_mdn) == (State.WAITING, False)
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", b"--x\r\n\r\nfoo\r\n--x--", bytes(2 * 1024 * 1024)])
+def test_what_cannot_be_read_is_kept_as_unmatched(body: bytes) -> None:
+    headers = Headers((("Content-Type", "multipart/report; boundary=x"), ("X", "\0")))
+    mdn = take_mdn(headers, body, "nowhere")
+    assert (mdn.state, mdn.message, mdn.address) == (MDNState.UNMATCHED, None, None)
+    assert "cannot be read" in mdn.failure_text
+
+
+def test_an_mdn_before_our_post_has_returned_wins(sent: Sent) -> None:
+    Message.objects.update(state=State.QUEUED, due_at=timezone.now(), attempts=0)
+    claimed = claims.claim(sent.row.pk, timezone.now())
+    assert claimed is not None
+    sent.take()
+    with pytest.raises(claims.LeaseLost):
+        claimed.renew()
+    assert not claimed.message.settle(state=State.WAITING)
+    assert sent.message.state == State.DELIVERED
+
+
+def test_an_mdn_after_we_gave_up_delivers_with_a_note(sent: Sent) -> None:
+    Message.objects.update(state=State.FAILED, due_at=None, failure_text="no MDN came")
+    sent.take()
+    assert (sent.message.state, sent.message.failure_text) == (State.DELIVERED, "")
+    assert "given up: no MDN came" in sent.message.notes[0]
+
+
+def test_the_same_mdn_again_changes_nothing(sent: Sent) -> None:
+    first, second = sent.take(), sent.take()
+    assert (first.state, second.state) == (MDNState.VERIFIED, MDNState.VERIFIED)
+    assert (sent.message.state, sent.message.notes) == (State.DELIVERED, [])
+
+
+@pytest.mark.parametrize("negative_first", [True, False])
+def test_the_first_verified_mdn_decides_and_a_contradiction_is_pointed_out(
+    sent: Sent, negative_first: bool
+) -> None:
+    changes: list[Change] = [refusing(DecryptionFailed), reporting("processed")]
+    for change in changes if negative_first else reversed(changes):
+        sent.take(change)
+    expected = State.FAILED if negative_first else State.DELIVERED
+    assert sent.message.state == expected
+    assert "says the contrary" in sent.message.notes[0]
+
+
+def test_a_partners_words_and_a_hint_reach_the_operator(sent: Sent) -> None:
+    sent.take(reporting("processed/error: insufficient-message-security"))
+    assert sent.message.failure_code == "insufficient-message-security"
+    assert "Compare sign and encrypt" in sent.message.failure_text
+
+
+@pytest.mark.parametrize("form", ["<{}>", "{}", " <{}> "])
+def test_a_message_is_found_by_its_id_with_brackets_or_without(sent: Sent, form: str) -> None:
+    bare = sent.row.message_id.strip("<>")
+    assert mdns.find_message(form.format(bare)) == sent.row
+
+
+@pytest.mark.parametrize("name", [None, "", "<>", "x", "\0"])
+def test_an_id_that_is_not_ours_finds_nothing(sent: Sent, name: str | None) -> None:
+    assert mdns.find_message(name) is None
+
+
+def test_in_a_rollover_the_mdn_may_be_signed_with_either_certificate(sent: Sent) -> None:
+    new = factories.identity("AMAZON NEW").certificate
+    factories.partner_certificate(sent.row.connection, new)
+    mdn = sent.take(signer="AMAZON NEW")
+    assert (mdn.state, mdn.signer) == (MDNState.VERIFIED, new.fingerprint)
+
+
+def test_an_mdn_that_nobody_asked_for_does_not_undo_a_delivery(sent: Sent) -> None:
+    Message.objects.update(state=State.DELIVERED, due_at=None, mdn_mode="none")
+    sent.take(refusing(DecryptionFailed))
+    assert sent.message.state == State.DELIVERED
+    assert "says the contrary" in sent.message.notes[0]
+
+
+def test_mdns_that_match_nothing_are_kept_in_bounded_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mdns, "UNMATCHED_AN_HOUR", 2)
+    rows = [take_mdn(Headers(), b"junk", None) for _ in range(4)]
+    assert [row.pk is not None for row in rows] == [True, True, False, False]
+    assert MDN.objects.count() == 2

@@ -1,0 +1,142 @@
+"""Outbox: a file dropped into a folder becomes a message, once, whatever happens."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.models import AuditEvent
+from messages import failpoints, outbox
+from messages.models import Message
+from messages.store import get_store
+from partners.models import Connection
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def root(settings: Any, tmp_path: Path) -> Iterator[Path]:
+    settings.AS2_OUTBOX = tmp_path
+    settings.DEBUG = True  # failpoints
+    yield tmp_path
+    failpoints.arm("")
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return factories.bare_connection()
+
+
+@pytest.fixture
+def folder(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(outbox, "QUIET", 0.0)
+    outbox.scan()
+    return outbox.folder_of(connection)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_each_active_connection_gets_a_folder_with_safe_names(root: Path) -> None:
+    owner = factories.organization("A/B")
+    factories.bare_connection(owner, as2_id="..")
+    factories.bare_connection(owner, factories.partner("Other"), as2_id="Q", state="paused")
+    outbox.scan()
+    assert [str(path.relative_to(root)) for path in root.glob("*/*")] == ["A%2FB/%2E."]
+
+
+def test_a_file_becomes_a_message_and_is_gone(connection: Connection, folder: Path) -> None:
+    (folder / "order 1.edi").write_bytes(b"UNB+")
+    assert outbox.scan() == 1
+    message = Message.objects.get()
+    assert (message.connection, message.filename) == (connection, "order 1.edi")
+    assert get_store().read(message.payload_key, 100) == b"UNB+"
+    assert names(folder) == []
+
+
+def test_files_are_taken_the_oldest_first(folder: Path) -> None:
+    for name, age in (("b", 30), ("a", 10), ("c", 20)):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (time.time() - age, time.time() - age))
+    outbox.scan()
+    assert list(Message.objects.order_by("pk").values_list("filename", flat=True)) == [*"bca"]
+
+
+@pytest.mark.parametrize("name", [".hidden", "a.tmp", "a.PART", "a.filepart", "a~"])
+def test_hidden_and_unfinished_files_are_left_alone(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"x")
+    assert outbox.scan() == 0
+    assert names(folder) == [name]
+
+
+def test_folders_and_links_are_left_alone(folder: Path) -> None:
+    (folder / "folder").mkdir()
+    (folder / "link").symlink_to("/etc/hostname")
+    assert outbox.scan() == 0
+
+
+def test_a_file_is_left_alone_until_it_is_quiet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "QUIET", 60.0)
+    (folder / "new").write_bytes(b"x")
+    os.utime(folder / "new", (0, 0))  # as a copying program sets it
+    assert outbox.scan() == 0
+
+
+def test_a_file_that_a_program_is_writing_is_left_alone(folder: Path) -> None:
+    with (folder / "slow").open("wb") as writer:
+        writer.write(b"half")
+        writer.flush()
+        assert outbox.scan() == 0
+    assert outbox.scan() == 1
+
+
+def test_a_file_that_another_worker_is_taking_is_left_to_it(folder: Path) -> None:
+    (folder / "order").write_bytes(b"x")
+    with (folder / "order").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert outbox.scan() == 0
+
+
+def test_a_file_with_a_name_that_is_not_utf8_is_taken(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.edi")).write_bytes(b"x")
+    outbox.scan()
+    assert Message.objects.get().filename == "\N{REPLACEMENT CHARACTER}.edi"
+
+
+@pytest.mark.parametrize("place", ["tx.taken=eio", "tx.accepted=eio", "fs.write=enospc"])
+def test_what_a_fault_leaves_is_finished_by_the_next_scan(folder: Path, place: str) -> None:
+    (folder / "order.edi").write_bytes(b"x" * 100_000)
+    failpoints.arm(place)
+    outbox.scan()
+    assert names(folder)[0].startswith(".taken-")
+    outbox.scan()
+    assert names(folder) == []
+    assert Message.objects.get().filename == "order.edi"
+
+
+def test_a_file_that_cannot_be_taken_stays_and_is_told_of_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "x" * 250  # leaves no room for the name under which files are taken over
+    (folder / name).write_bytes(b"x")
+    with caplog.at_level(logging.ERROR, "messages.outbox"):
+        outbox.scan()
+        outbox.scan()
+    assert names(folder) == [name]
+    assert len(caplog.records) == 1
+    assert "too long" in AuditEvent.objects.get(tag="outbox:file:failed").text
+
+
+def test_one_file_that_cannot_be_taken_does_not_hold_up_the_others(folder: Path) -> None:
+    (folder / ("x" * 250)).write_bytes(b"x")
+    (folder / "order.edi").write_bytes(b"x")
+    assert outbox.scan() == 1
