@@ -1,11 +1,9 @@
 import datetime as dt
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from audit.models import AuditEvent
 from messages import failpoints
@@ -16,22 +14,12 @@ from tests import factories
 from tests.messages import arrange
 from tests.messages.arrange import PAYLOAD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
 
 
-@pytest.fixture(autouse=True)
-def inbox(settings: Settings, tmp_path: Path) -> Path:
-    settings.AS2_STORE = tmp_path / "store"
-    settings.AS2_INBOX = tmp_path / "inbox"
-    settings.DEBUG = True  # failpoints are refused without
-    settings.AS2_INBOX.mkdir()
-    return tmp_path / "inbox"
-
-
-@pytest.fixture(autouse=True)
-def no_failpoints() -> Iterator[None]:
-    yield
-    failpoints.arm("")
+@pytest.fixture
+def inbox(home: Path) -> Path:
+    return home / "inbox"
 
 
 @pytest.fixture

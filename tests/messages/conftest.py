@@ -1,0 +1,20 @@
+"""What tests of received messages share: a home of their own, and failpoints that do not stay."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from messages import failpoints
+
+
+@pytest.fixture
+def home(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A store and an inbox that are empty; failpoints may be armed and are disarmed at the end."""
+    settings.AS2_STORE = tmp_path / "store"
+    settings.AS2_INBOX = tmp_path / "inbox"
+    settings.AS2_INBOX.mkdir()
+    settings.DEBUG = True  # failpoints are refused without
+    yield tmp_path
+    failpoints.arm("")

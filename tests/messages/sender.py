@@ -1,0 +1,91 @@
+"""A partner that sends: messages in all shapes, over a socket, and a reading of what comes back."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.utils import timezone
+
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.engine import Stamp
+from as2gateway.engines import get_engine
+from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, verify_mdn
+from as2gateway.policy import MODERN_DIGESTS, Limits, MDNMode, OutboundPolicy, PayloadInfo
+from messages.receiving import receive
+from messages.replies import Reply
+from tests import factories
+from tests.messages.arrange import PAYLOAD
+from tests.messages.wsgi import environment, post
+
+#: What a partner named AMAZON does by default when it sends to VENDOR.
+USUAL = OutboundPolicy(as2_from="AMAZON", as2_to="VENDOR", mdn=MDNMode.SYNC, mdn_signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as it goes over the wire, and what its sender remembers of it."""
+
+    fields: dict[str, str]
+    body: bytes = field(repr=False)
+    mics: dict[DigestAlgorithm, bytes] = field(default_factory=dict)
+
+    def with_fields(self, **changes: str | None) -> "Sent":
+        """The same with other header fields; ``_`` stands for ``-``, None takes a field out."""
+        named = {name.replace("_", "-"): value for name, value in changes.items()}
+        changed = {**self.fields, **named}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        return replace(self, fields=kept)
+
+    def with_body(self, body: bytes) -> "Sent":
+        """The same fields with other octets."""
+        return replace(self, body=body)
+
+    def send(self) -> Reply:
+        """Let the gateway receive it."""
+        return send(post(self.body, self.fields))
+
+
+def message(
+    payload: bytes = PAYLOAD, message_id: str = "<1@amazon.example>", **policy: Any
+) -> Sent:
+    """Compose a message; by default signed, encrypted, with a signed sync MDN asked for."""
+    defaults = {
+        "sign_with": factories.identity("AMAZON").signing_key,
+        "encrypt_to": factories.identity("VENDOR").certificate,
+    }
+    info = PayloadInfo(len(payload), "application/EDIFACT", "orders.edi")
+    stamp = Stamp(message_id, timezone.now(), "orders")
+    composition = get_engine().compose(
+        [payload], info, replace(USUAL, **{**defaults, **policy}), stamp
+    )
+    body = b"".join(composition)
+    return Sent(dict(composition.headers), body, dict(composition.mics))
+
+
+def send(request: bytes) -> Reply:
+    """Let the gateway receive a raw request."""
+    with environment(request) as environ:
+        return receive(environ)
+
+
+def mdn_of(reply: Reply) -> UnverifiedMDN:
+    """Read the MDN in an answer."""
+    return read_mdn(reply.headers, reply.body, Limits())
+
+
+def disposition(reply: Reply) -> str:
+    """What the MDN in an answer says became of the message."""
+    return mdn_of(reply).disposition.modified_type
+
+
+def verify(reply: Reply, sent: Sent) -> None:
+    """Check as the partner does that the MDN is signed by us, for this message, with its MIC."""
+    expected = Expected(
+        message_id=sent.fields["Message-ID"],
+        as2_from="AMAZON",
+        as2_to="VENDOR",
+        mics=sent.mics,
+        signed=True,
+        certificates=(factories.identity("VENDOR").certificate,),
+        allowed=MODERN_DIGESTS,
+    )
+    verify_mdn(mdn_of(reply), expected)
