@@ -41,11 +41,6 @@ def element(tag: int, *contents: bytes) -> bytes:
     return header(tag, len(body)) + body
 
 
-def size(length: int) -> int:
-    """Octets of a whole element with ``length`` octets of contents."""
-    return len(header(0, length)) + length
-
-
 def sequence(*contents: bytes) -> bytes:
     """A SEQUENCE."""
     return element(SEQUENCE, *contents)

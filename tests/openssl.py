@@ -94,6 +94,7 @@ def identity(
         .serial_number(x509.random_serial_number() if serial is None else serial)
         .not_valid_before(not_before)
         .not_valid_after(not_after)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     made = builder.sign(key, digest.hash)  # type: ignore[arg-type]  # its kind is known at run time

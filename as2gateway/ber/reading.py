@@ -36,14 +36,14 @@ class Header:
 
 def read_header(source: Source) -> Wait[Header]:
     """Read identifier and length octets. Raises MalformedMessage, EndOfStream."""
-    head = yield from source.peek(2)
-    more = head[1] & ~INDEFINITE if len(head) > 1 and head[1] > INDEFINITE else 0
-    raw = yield from source.exactly(2 + more)
-    decoded = decode(raw, 0)
-    if decoded is None:  # the count of length octets was just read: they are all there
-        raise EndOfStream("the octets end within an ASN.1 header")
-    tag, constructed, length, _ = decoded
-    return Header(tag, constructed, length, raw)
+    count = 2
+    while (decoded := decode((head := (yield from source.peek(count))), 0)) is None:
+        if len(head) < count:
+            raise EndOfStream("the octets end within an ASN.1 header")
+        # A long form says in its first octet how many follow.
+        count += head[1] & ~INDEFINITE
+    tag, constructed, length, size = decoded
+    return Header(tag, constructed, length, (yield from source.exactly(size)))
 
 
 def read_element(source: Source, header: Header, limit: int) -> Wait[Node]:

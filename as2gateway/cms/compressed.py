@@ -30,17 +30,14 @@ _DEFLATE, _METHOD, _CHECK = 8, 0x0F, 31
 # --- reading -------------------------------------------------------------------------------------
 
 
-def decompress(
-    source: Source, limits: Limits, info: ContentInfo | None = None
-) -> Parser[bytes, None]:
+def decompress(source: Source, limits: Limits, info: ContentInfo) -> Parser[bytes, None]:
     """Give out the unpacked octets; ``info`` is what ``read_content_info`` returned.
 
     Raises DecompressionFailed and nothing else.
     """
     try:
         yield from _decompress(source, limits)
-        if info is not None:
-            yield from info.close(source)
+        yield from info.close(source)
     except DecompressionFailed:
         raise
     except AS2Error as error:

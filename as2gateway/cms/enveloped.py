@@ -68,7 +68,7 @@ def decrypt(
     keys: tuple[DecryptionKey, ...],
     ciphers: frozenset[CipherAlgorithm],
     limits: Limits,
-    info: ContentInfo | None = None,
+    info: ContentInfo,
 ) -> Parser[bytes, EnvelopedFacts]:
     """Give out the clear octets; ``info`` is what ``read_content_info`` returned.
 
@@ -77,8 +77,7 @@ def decrypt(
     """
     try:
         facts = yield from _decrypt(source, keys, ciphers, limits)
-        if info is not None:
-            yield from info.close(source)
+        yield from info.close(source)
     except AS2Error as error:
         fault = error
     else:

@@ -111,7 +111,7 @@ def _read_signers(infos: Node, limits: Limits) -> tuple[SignerInfo, ...]:
 
 
 def read_opaque(
-    source: Source, limits: Limits, info: ContentInfo | None = None
+    source: Source, limits: Limits, info: ContentInfo
 ) -> Parser[bytes, tuple[SignedData, Mapping[DigestAlgorithm, bytes]]]:
     """Give out the content inside a SignedData; then its signers, and the content's digests.
 
@@ -133,8 +133,7 @@ def read_opaque(
     yield from ber.read_end(source, encapsulated)
     signers = yield from _read_rest(source, limits)
     yield from ber.read_end(source, outer)
-    if info is not None:
-        yield from info.close(source)
+    yield from info.close(source)
     return SignedData(signers), {kind: digest.digest() for kind, digest in running.items()}
 
 
@@ -235,8 +234,7 @@ class _Rules:
     ) -> VerifiedSigner | None:
         digest, attributes = signer.digest, signer.attributes
         self._check_allowed(digest, attributes)
-        content_digest = None if attributes else self._digest_of_content(digest)
-        certificate = signer.made_with(certificates, content_digest)
+        certificate = signer.made_with(certificates, self._digest_of_content)
         if certificate is None:
             return None
         if attributes is not None:

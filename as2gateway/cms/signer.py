@@ -1,6 +1,6 @@
 """SignerInfo: RFC 5652, section 5.3. Which of several signers counts is decided in ``signed``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,11 +52,13 @@ class SignerInfo:
         return means(self.identifier, certificate)
 
     def made_with(
-        self, certificates: Iterable[Certificate], content_digest: bytes | None
+        self,
+        certificates: Iterable[Certificate],
+        digest_of_content: Callable[[DigestAlgorithm], bytes],
     ) -> Certificate | None:
         """The first of the certificates whose key made the signature.
 
-        ``content_digest`` is looked at only where there are no signed attributes.
+        ``digest_of_content`` is asked only where there are no signed attributes.
         """
         algorithm, digest = SignatureAlgorithm.read(self.signature_identifier), self.digest
         # One signature, one digest: RFC 5754 §3.2, RFC 4056 §3 (threats R11).
@@ -65,18 +67,20 @@ class SignerInfo:
                 f"the signature is over {algorithm.digest}, the content over {digest}"
             )
         candidates = tuple(certificates)
-        for digested in self._digested(digest, content_digest):
+        for digested in self._digested(digest, digest_of_content):
             for certificate in candidates:
                 key = certificate.public_key
                 if made_by(key, algorithm, digest, digested, self.signature):
                     return certificate
         return None
 
-    def _digested(self, digest: DigestAlgorithm, content_digest: bytes | None) -> Iterator[bytes]:
-        if self.attributes is not None:
-            for encoding in self.attributes.encodings():
-                running = digest.new()
-                running.update(encoding)
-                yield running.digest()
-        elif content_digest is not None:
-            yield content_digest
+    def _digested(
+        self, digest: DigestAlgorithm, digest_of_content: Callable[[DigestAlgorithm], bytes]
+    ) -> Iterator[bytes]:
+        if self.attributes is None:
+            yield digest_of_content(digest)
+            return
+        for encoding in self.attributes.encodings():
+            running = digest.new()
+            running.update(encoding)
+            yield running.digest()

@@ -73,6 +73,7 @@ def test_long_strings_come_out_whole() -> None:
         "1f8101 00",  # a long tag
         "2480 020100 0000",  # an INTEGER among the segments
         "2402 040161",  # a segment longer than its string
+        "2401 04",  # a segment cut off
         "2402 0000",  # an end in a definite string
         "2480 0001 00",  # an end with a length
         "2480 2000 0000",  # a constructed end

@@ -76,6 +76,7 @@ def signed_data(
     content: bytes | None = None,
     content_type: str = oids.DATA,
     certificates: Sequence[Identity] = (),
+    announced: Sequence[str] = (DigestAlgorithm.SHA256.oid,),
 ) -> bytes:
     """A ContentInfo with SignedData."""
     enclosed = b"" if content is None else der.element(0xA0, der.octet_string(content))
@@ -83,7 +84,7 @@ def signed_data(
     embedded = [one.certificate.der for one in certificates]
     inner = der.sequence(
         der.integer(1),
-        der.set_of([der.sequence(der.oid(DigestAlgorithm.SHA256.oid))]),
+        der.set_of([der.sequence(der.oid(name)) for name in announced]),
         der.sequence(der.oid(content_type), enclosed),
         der.element(0xA0, *embedded) if embedded else b"",
         der.set_of(infos),

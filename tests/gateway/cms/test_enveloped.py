@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from as2gateway import ber, der
 from as2gateway.algorithms import CipherAlgorithm, KeyTransport
 from as2gateway.cms import enveloped, oids
+from as2gateway.cms.content import ContentInfo, read_content_info
 from as2gateway.cms.enveloped import EnvelopedFacts
 from as2gateway.errors import DecryptionFailed, MalformedMessage
 from as2gateway.policy import DecryptionKey, Limits
@@ -231,6 +232,12 @@ def test_a_handmade_message_is_read_if_nothing_is_wrong() -> None:
     assert decrypt([_handmade(string=_seal(b"1" * 15 + b"\1"))], US)[0] == b"1" * 15
 
 
+def test_who_wrote_a_message_may_be_said_before_the_recipients() -> None:
+    originator = der.integer(0) + der.element(0xA0, der.element(0xA0, US.certificate.der))
+    message = _handmade(version=originator, string=_seal(b"1" * 15 + b"\1"))
+    assert decrypt([message], US)[0] == b"1" * 15
+
+
 @pytest.mark.parametrize(
     "blocks",
     [
@@ -370,7 +377,8 @@ def test_a_fault_is_told_only_when_all_octets_were_read() -> None:
     message = _handmade(cipher=der.sequence(der.oid("1.2.3"), der.NULL))
     body = message[message.index(der.integer(0)) - 4 :]
     keys = (DecryptionKey(US.rsa_key, US.certificate),)
-    layer = Layer(lambda source: enveloped.decrypt(source, keys, frozenset(), Limits()))
+    info = ContentInfo(oids.ENVELOPED_DATA, ())
+    layer = Layer(lambda source: enveloped.decrypt(source, keys, frozenset(), Limits(), info))
     for chunk in (body, bytes(100_000), bytes(100_000)):
         assert list(layer.feed(chunk)) == []
     with pytest.raises(DecryptionFailed):
@@ -404,12 +412,12 @@ class _CountingKey:
 
 def test_one_message_costs_one_private_key_operation() -> None:
     message = cms_encrypt(DOCUMENT, [US.certificate] * 3, "-aes128")
-    body = ber.parse(message).children[1].only_child()
     key = _CountingKey()
     keys = DecryptionKey(key, US.certificate)  # type: ignore[arg-type]  # all that is asked of one
 
     def parser(source: Source) -> Parser[bytes, EnvelopedFacts]:
-        return (yield from enveloped.decrypt(source, (keys, keys), CIPHERS, Limits()))
+        info = yield from read_content_info(source)
+        return (yield from enveloped.decrypt(source, (keys, keys), CIPHERS, Limits(), info))
 
-    run_chunks(parser, [body.raw])
+    run_chunks(parser, [message])
     assert key.calls == 1

@@ -295,6 +295,20 @@ def test_other_content_than_data_is_refused() -> None:
         read_opaque([message])
 
 
+def test_content_is_digested_as_announced_and_what_is_unknown_is_passed_over() -> None:
+    names = (DigestAlgorithm.SHA512.oid, "1.2.3", DigestAlgorithm.SHA1.oid)
+    message = signed_data(Signer(PARTNER), content=CONTENT, announced=names)
+    _, (_, digests) = read_opaque([message])
+    assert digests == {
+        one: digest_of(CONTENT, one) for one in (DigestAlgorithm.SHA1, DigestAlgorithm.SHA512)
+    }
+
+
+def test_signers_with_unknown_digests_are_kept_but_name_none() -> None:
+    data = signed.parse(signed_data(Signer(PARTNER, digest_oid="1.2.3")), Limits())
+    assert (len(data.signers), data.digest_algorithms) == (1, frozenset())
+
+
 def test_another_content_info_is_refused() -> None:
     message = openssl.cms_encrypt(CONTENT, [PARTNER.certificate], "-aes128")
     with pytest.raises(MalformedMessage, match="is due"):
