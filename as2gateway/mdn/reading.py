@@ -109,8 +109,7 @@ def is_mdn(headers: Headers, head: bytes) -> bool:
         partial(_read_first_type, boundary=entity.content_type.boundary)
     )
     try:
-        for _ in layer.feed(entity.decoded()):
-            pass  # it only waits
+        tuple(layer.feed(entity.decoded()))
     except AS2Error:
         return False
     return layer.done and _is_report(layer.result)

@@ -101,7 +101,7 @@ def _verify_signature(mdn: UnverifiedMDN, signature: signed.SignedData, expected
 
     The repairs change nothing that is read from the part: fields and delimiters end at LF too.
     """
-    first: IntegrityCheckFailed | None = None
+    faults: list[IntegrityCheckFailed] = []
     for form in Canonical:
         try:
             signed.verified_signer(
@@ -112,13 +112,12 @@ def _verify_signature(mdn: UnverifiedMDN, signature: signed.SignedData, expected
                 require_signed_attributes=expected.require_signed_attributes,
             )
         except IntegrityCheckFailed as fault:
-            first = first or fault
+            faults.append(fault)
         except MalformedMessage as fault:
             raise AuthenticationFailed(f"the MDN's signature is unreadable: {fault}") from fault
         else:
             return
-    if first is not None:
-        raise first
+    raise faults[0]
 
 
 def _digests(

@@ -39,10 +39,8 @@ def read_parameters(text: str) -> Mapping[str, str]:
     """
     parameters: dict[str, str] = {}
     position = 0
-    while position < len(text):
-        match = _PARAMETER.match(text, position)
-        if match is None or match.end() == position:
-            break
+    # Each match takes at least one character: what is no parameter is taken up to the semicolon.
+    while position < len(text) and (match := _PARAMETER.match(text, position)):
         position = match.end()
         if match["name"]:
             parameters.setdefault(match["name"].lower(), _value(match))

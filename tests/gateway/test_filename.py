@@ -42,6 +42,7 @@ def disposition(parameters: str) -> Headers:
         ('filename=""', ""),
         ("filename*0=a; filename*2=c", "a"),
         ("name=x.edi", ""),
+        ("; ".join(f"filename*{number}=a" for number in range(60)), "a" * 50),
     ],
 )
 def test_file_names_are_read_in_every_encoding(parameters: str, name: str) -> None:

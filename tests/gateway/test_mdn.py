@@ -191,6 +191,13 @@ def test_what_openssl_signs_is_verified() -> None:
     verify_mdn(with_openssl("-nocerts", "-md", "sha512"), EXPECTED)
 
 
+def test_a_signature_by_an_unknown_algorithm_fails() -> None:
+    rsa_encryption = bytes.fromhex("06092a864886f70d010101")
+    before, _, after = mdns.sign().rpartition(rsa_encryption)
+    mdn = read(before + rsa_encryption[:-1] + b"\x63" + after)
+    refuse(mdn, EXPECTED, AuthenticationFailed)
+
+
 def test_a_signature_without_attributes_needs_a_switch() -> None:
     mdn = with_openssl("-noattr")
     refuse(mdn, EXPECTED, InsufficientMessageSecurity)
