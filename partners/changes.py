@@ -82,6 +82,18 @@ def record_change(
     )
 
 
+def record_deletion(row: models.Model, *, actor: str, address: str | None = None) -> None:
+    """Write the audit event of a row that is about to be deleted, in the same transaction."""
+    record(
+        _CHANGED[type(row)],
+        Subject.of(row),
+        f"{kind_of(row)} {row} deleted",
+        data={name: {"old": _masked(value)} for name, value in settings_of(row).items()},
+        actor=actor,
+        address=address,
+    )
+
+
 def kind_of(row: models.Model) -> str:
     """Name the kind of a row as people do."""
     return str(row._meta.verbose_name)  # noqa: SLF001 - Django's public API

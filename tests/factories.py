@@ -23,6 +23,7 @@ from django.utils import timezone
 from as2gateway.certificates import Certificate
 from as2gateway.policy import DecryptionKey, SigningKey
 from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
+from partners.models.certificates import this_second
 
 DAY = dt.timedelta(days=1)
 YEAR = 365 * DAY
@@ -102,7 +103,7 @@ def key_pair(owner: Organization, key: Identity | None = None, **fields: Any) ->
     pair = KeyPair(
         organization=owner,
         private_key=key.pkcs8,
-        **{"name": f"key-{owner.keys.count() + 1}", "activates_at": timezone.now() - DAY, **fields},
+        **{"name": f"key-{owner.keys.count() + 1}", "activates_at": this_second() - DAY, **fields},
     )
     pair.read_facts(key.certificate)
     pair.save()
@@ -119,7 +120,7 @@ def partner_certificate(
 ) -> PartnerCertificate:
     """Give a connection a certificate, by default the one of the partner's AS2 name."""
     row = PartnerCertificate(
-        connection=connection, **{"activates_at": timezone.now() - DAY, **fields}
+        connection=connection, **{"activates_at": this_second() - DAY, **fields}
     )
     row.read_facts(value or identity(connection.as2_id).certificate)
     row.save()

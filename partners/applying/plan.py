@@ -14,7 +14,6 @@ from typing import TypeVar
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from partners.applying.feasibility import impossible
 from partners.applying.reader import Mistake, Place
 from partners.applying.readers import Settings
 from partners.applying.schema import (
@@ -26,6 +25,7 @@ from partners.applying.schema import (
     WantedPartner,
 )
 from partners.changes import Change, compare, kind_of, settings_of
+from partners.feasibility import impossible
 from partners.models import (
     CertificateFacts,
     Connection,

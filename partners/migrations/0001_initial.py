@@ -4,8 +4,8 @@ import as2gateway.algorithms
 import as2gateway.policy
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
 import partners.encryption
+import partners.models.certificates
 import partners.models.organizations
 from django.db import migrations, models
 
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('signature_hash', models.CharField(editable=False, max_length=20)),
                 ('not_before', models.DateTimeField(editable=False)),
                 ('not_after', models.DateTimeField(db_index=True, editable=False)),
-                ('activates_at', models.DateTimeField(default=django.utils.timezone.now, help_text='In use from then on.')),
+                ('activates_at', models.DateTimeField(default=partners.models.certificates.this_second, help_text='In use from then on.')),
                 ('retires_at', models.DateTimeField(blank=True, help_text='Not accepted from then on; empty = never.', null=True)),
                 ('verifies', models.BooleanField(default=True, help_text='Checks signatures of this partner.')),
                 ('encrypts', models.BooleanField(default=True, help_text='We encrypt to it.')),
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('signature_hash', models.CharField(editable=False, max_length=20)),
                 ('not_before', models.DateTimeField(editable=False)),
                 ('not_after', models.DateTimeField(db_index=True, editable=False)),
-                ('activates_at', models.DateTimeField(default=django.utils.timezone.now, help_text='In use from then on.')),
+                ('activates_at', models.DateTimeField(default=partners.models.certificates.this_second, help_text='In use from then on.')),
                 ('retires_at', models.DateTimeField(blank=True, help_text='Not accepted from then on; empty = never.', null=True)),
                 ('name', models.CharField(max_length=100)),
                 ('signs', models.BooleanField(default=True, help_text='We sign messages and MDNs with it.')),
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['organization', '-activates_at'],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='key_pair_name_once'), models.CheckConstraint(condition=models.Q(('retires_at__isnull', True), ('retires_at__gt', models.F('activates_at')), _connector='OR'), name='key_pair_retires_after_start')],
+                'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='key_pair_name_once'), models.CheckConstraint(condition=models.Q(('retires_at__isnull', True), ('retires_at__gt', models.F('activates_at')), _connector='OR'), name='key_pair_retires_after_start', violation_error_message='It has to retire after it has started.')],
             },
         ),
         migrations.AddConstraint(
@@ -150,6 +150,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='partnercertificate',
-            constraint=models.CheckConstraint(condition=models.Q(('retires_at__isnull', True), ('retires_at__gt', models.F('activates_at')), _connector='OR'), name='partner_certificate_retires_after_start'),
+            constraint=models.CheckConstraint(condition=models.Q(('retires_at__isnull', True), ('retires_at__gt', models.F('activates_at')), _connector='OR'), name='partner_certificate_retires_after_start', violation_error_message='It has to retire after it has started.'),
         ),
     ]

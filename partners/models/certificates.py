@@ -11,6 +11,11 @@ from django.utils import timezone
 from as2gateway.certificates import Certificate
 
 
+def this_second() -> dt.datetime:
+    """Return now as a form can show it: a fraction would be lost by the next save."""
+    return timezone.now().replace(microsecond=0)
+
+
 class CertificateFacts(models.Model):
     """A certificate and what is read out of it, so that lists can sort and filter."""
 
@@ -24,7 +29,7 @@ class CertificateFacts(models.Model):
     signature_hash = models.CharField(max_length=20, editable=False)
     not_before = models.DateTimeField(editable=False)
     not_after = models.DateTimeField(editable=False, db_index=True)
-    activates_at = models.DateTimeField(default=timezone.now, help_text="In use from then on.")
+    activates_at = models.DateTimeField(default=this_second, help_text="In use from then on.")
     retires_at = models.DateTimeField(
         null=True, blank=True, help_text="Not accepted from then on; empty = never."
     )
@@ -91,6 +96,7 @@ class PartnerCertificate(CertificateFacts):
             models.CheckConstraint(
                 condition=Q(retires_at__isnull=True) | Q(retires_at__gt=F("activates_at")),
                 name="partner_certificate_retires_after_start",
+                violation_error_message="It has to retire after it has started.",
             ),
         ]
 

@@ -39,6 +39,7 @@ class KeyPair(CertificateFacts):
             models.CheckConstraint(
                 condition=Q(retires_at__isnull=True) | Q(retires_at__gt=F("activates_at")),
                 name="key_pair_retires_after_start",
+                violation_error_message="It has to retire after it has started.",
             ),
         ]
 

@@ -1,0 +1,110 @@
+"""Certificates of partners: the list, a page for each, and the upload on a connection's page."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+
+from audit.theme import StackedInline
+from partners import importing
+from partners.admin.facts import FACTS, FactsAdmin
+from partners.importing import KeyFileError
+from partners.models import Connection, PartnerCertificate
+
+if TYPE_CHECKING:  # generic only in the stubs
+    _Form = forms.ModelForm[PartnerCertificate]
+    _FormSet = forms.BaseInlineFormSet[PartnerCertificate, Connection, Any]
+else:
+    _Form = forms.ModelForm
+    _FormSet = forms.BaseInlineFormSet
+
+
+class UploadForm(_Form):
+    """A certificate comes in as a file; later only its use can be changed."""
+
+    file = forms.FileField(
+        required=False, help_text="The partner's certificate, PEM or DER (.cer, .crt, .pem)."
+    )
+
+    class Meta:
+        model = PartnerCertificate
+        fields = ("verifies", "encrypts", "tls", "activates_at", "retires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["file"].widget = forms.HiddenInput()
+
+    def clean_file(self) -> "UploadedFile[Any] | None":
+        """Read a new certificate into the row; refuse what is none, or is here already."""
+        file: UploadedFile[Any] | None = self.cleaned_data["file"]
+        if self.instance.pk:
+            return None
+        if file is None:
+            raise forms.ValidationError("Choose the file of the certificate.")
+        try:
+            certificate = importing.read_certificate(file.read(importing.MAX_SIZE))
+            importing.check_certificate(certificate, timezone.now())
+        except KeyFileError as error:
+            raise forms.ValidationError(f"{file.name}: {error}.") from error
+        self.instance.read_facts(certificate)
+        return file
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse to encrypt to a key that cannot be encrypted to."""
+        cleaned = super().clean() or self.cleaned_data
+        if self.instance.key_type not in {"", "rsa"} and cleaned.get("encrypts"):
+            text = f"An {self.instance.key_type} key cannot be encrypted to; only an RSA key can."
+            self.add_error("encrypts", text)
+        return cleaned
+
+
+class UploadFormSet(_FormSet):
+    """The certificates of one connection."""
+
+    def clean(self) -> None:
+        """Refuse the same certificate twice."""
+        super().clean()
+        seen: set[str] = set()
+        for form in self.forms:
+            fingerprint = form.instance.fingerprint
+            if fingerprint and fingerprint in seen:
+                form.add_error("file", "The connection has this certificate already.")
+            seen.add(fingerprint)
+
+
+class CertificateInline(StackedInline):
+    """Certificates below their connection."""
+
+    model = PartnerCertificate
+    form = UploadForm
+    formset = UploadFormSet
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    fields = (
+        "file",
+        "subject",
+        "not_after",
+        ("verifies", "encrypts", "tls"),
+        ("activates_at", "retires_at"),
+    )
+    readonly_fields = ("subject", "not_after")
+
+
+@admin.register(PartnerCertificate)
+class PartnerCertificateAdmin(FactsAdmin):
+    """Certificates that partners gave us, those that end first on top."""
+
+    list_display = ("subject", "connection", "verifies", "encrypts", "tls", "use", "days")
+    list_select_related = ("connection__organization", "connection__partner")
+    list_filter = ("verifies", "encrypts", "tls", "connection__partner")
+    fields = (
+        "connection",
+        ("verifies", "encrypts", "tls"),
+        ("activates_at", "retires_at"),
+        *FACTS,
+    )
+    readonly_fields = ("connection", *FACTS)

@@ -1,0 +1,134 @@
+"""Connections: the board of all, and the settings of each."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.contrib import messages as flash
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from audit.badges import Tone, badge
+from partners.admin.audited import AuditedAdmin
+from partners.admin.certificates import CertificateInline
+from partners.admin.facts import days_left
+from partners.feasibility import impossible
+from partners.models import Connection, ConnectionState, Environment, in_use
+
+_STATES: Final = {
+    ConnectionState.ACTIVE.value: Tone.GOOD,
+    ConnectionState.PAUSED.value: Tone.WARN,
+    ConnectionState.SUSPENDED.value: Tone.BAD,
+}
+
+
+@admin.register(Connection)
+class ConnectionAdmin(AuditedAdmin):
+    """AS2 relationships: who, how, and how long their certificate is still valid."""
+
+    list_display = ("names", "partner", "where", "status", "security", "mdns", "certificate")
+    list_select_related = ("organization", "partner")
+    list_filter = ("environment", "state", "organization", "partner")
+    search_fields = ("as2_id", "organization__as2_id", "partner__name", "url")
+    inlines = (CertificateInline,)
+    instead_of_deleting = "It stays for its history; set its state to suspended instead."
+    fieldsets = (
+        (
+            "Who",
+            {
+                "fields": (
+                    ("organization", "partner"),
+                    ("as2_id", "url"),
+                    ("environment", "state"),
+                )
+            },
+        ),
+        (
+            "What we send",
+            {
+                "fields": (
+                    ("sign", "encrypt", "compress"),
+                    ("mdn", "mdn_signed"),
+                    ("content_type", "subject"),
+                )
+            },
+        ),
+        (
+            "What we accept",
+            {
+                "fields": (
+                    ("require_signature", "require_encryption"),
+                    ("accept_sha1", "accept_3des", "require_signed_attributes"),
+                    "mdn_hosts",
+                )
+            },
+        ),
+        (
+            "How often, how long",
+            {
+                "fields": (
+                    ("max_attempts", "first_gap_minutes", "mdn_wait_minutes"),
+                    ("connect_timeout", "response_timeout"),
+                    ("parallel", "ordered"),
+                    "engine",
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """Fetch the certificates of all rows at once."""
+        return Connection.objects.prefetch_related("certificates")
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: "ModelForm[Any]",
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        """Save the certificates, then warn of settings that cannot work for want of a key.
+
+        A warning, unlike in ``apply``: here certificates come one by one.
+        """
+        super().save_related(request, form, formsets, change)
+        now = timezone.now()
+        row = Connection.objects.select_related("organization").get(pk=form.instance.pk)
+        pairs = in_use(row.organization.keys.all(), now)
+        for name, text in impossible(row, pairs, in_use(row.certificates.all(), now)):
+            label = Connection._meta.get_field(name).verbose_name  # type: ignore[union-attr]  # noqa: SLF001 - a column, of Django's public API
+            flash.warning(request, f"{label}: {text}.")
+
+    @admin.display(description="connection", ordering="as2_id")
+    def names(self, row: Connection) -> str:
+        """Show both AS2 names."""
+        return str(row)
+
+    @admin.display(description="environment", ordering="environment")
+    def where(self, row: Connection) -> SafeString:
+        """Show whether documents count."""
+        production = row.environment == Environment.PRODUCTION
+        return badge(Tone.BUSY if production else Tone.PLAIN, row.environment)
+
+    @admin.display(description="state", ordering="state")
+    def status(self, row: Connection) -> SafeString:
+        """Show whether messages flow."""
+        return badge(_STATES[row.state], row.state)
+
+    @admin.display(description="sign, encrypt")
+    def security(self, row: Connection) -> str:
+        """Show how what we send is protected."""
+        return f"{row.sign}, {row.encrypt}"
+
+    @admin.display(description="MDN")
+    def mdns(self, row: Connection) -> str:
+        """Show how we ask to be answered."""
+        return f"{row.mdn}, signed" if row.mdn_signed and row.mdn != "none" else row.mdn
+
+    @admin.display(description="their certificate")
+    def certificate(self, row: Connection) -> SafeString:
+        """Show how long the certificate that is used now is valid."""
+        now = timezone.now()
+        return days_left(next(iter(in_use(row.certificates.all(), now)), None), now)
