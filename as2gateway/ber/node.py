@@ -91,7 +91,7 @@ class Node:
             return self.content
         walk = Segments(self._end - self._body)
         pieces = walk.feed(self.content)
-        if not walk.done:
+        if not walk.ended():
             raise MalformedMessage("an ASN.1 string whose segments are cut off")
         return b"".join(pieces)
 

@@ -97,7 +97,7 @@ def read_octets(source: Source, header: Header) -> Parser[bytes, None]:
 
 def _read_segments(source: Source, length: int | None) -> Parser[bytes, None]:
     walk = Segments(length)
-    while not walk.done:
+    while not walk.ended():
         data = yield from source.some()
         if not data:
             raise EndOfStream("the octets end within a string of segments")
@@ -108,5 +108,5 @@ def _read_segments(source: Source, length: int | None) -> Parser[bytes, None]:
         if pieces:
             yield b"".join(pieces)
         # A header was cut in two: wait for one octet more, so that each octet is looked at once.
-        if rest and not walk.done and len((yield from source.peek(len(rest) + 1))) <= len(rest):
+        if rest and not walk.ended() and len((yield from source.peek(len(rest) + 1))) <= len(rest):
             raise EndOfStream("the octets end within an ASN.1 header")

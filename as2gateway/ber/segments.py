@@ -21,8 +21,7 @@ class Segments:
         self.position = 0
         self._close()
 
-    @property
-    def done(self) -> bool:
+    def ended(self) -> bool:
         """Whether the string has ended."""
         return not self._levels
 

@@ -215,7 +215,10 @@ def test_a_key_named_where_the_signature_belongs_means_ecdsa() -> None:
 
 @pytest.mark.parametrize("version", [0, 2, 77, -1])
 def test_versions_are_not_looked_at(version: int) -> None:
-    assert verify(signed_data(Signer(PARTNER, version=der.integer(version))))
+    assert (
+        verify(signed_data(Signer(PARTNER, version=der.integer(version)))).certificate
+        == PARTNER.certificate
+    )
 
 
 @pytest.mark.parametrize("digest", [SHA256, DigestAlgorithm.SHA512])
@@ -229,8 +232,11 @@ def test_a_digest_that_was_not_run_is_asked_for(digest: DigestAlgorithm) -> None
 
 
 def test_octets_after_a_signature_are_left_alone() -> None:
-    assert verify(cms_sign(CONTENT, [PARTNER]) + b"\r\n\0")
-    assert verify(cms_sign(CONTENT, [PARTNER], "-stream") + b"\r\n\0")
+    assert verify(cms_sign(CONTENT, [PARTNER]) + b"\r\n\0").certificate == PARTNER.certificate
+    assert (
+        verify(cms_sign(CONTENT, [PARTNER], "-stream") + b"\r\n\0").certificate
+        == PARTNER.certificate
+    )
 
 
 @pytest.mark.parametrize("options", [(), ("-stream",)])
@@ -264,7 +270,7 @@ def test_flipped_bits_are_never_accepted_for_other_content() -> None:
 
 def test_the_size_of_a_signature_is_bounded() -> None:
     signature = cms_sign(CONTENT, [PARTNER])
-    assert signed.parse(signature, Limits(signature=len(signature)))
+    assert len(signed.parse(signature, Limits(signature=len(signature))).signers) == 1
     with pytest.raises(LimitExceeded):
         signed.parse(signature, Limits(signature=len(signature) - 1))
 

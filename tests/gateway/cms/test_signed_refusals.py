@@ -99,7 +99,7 @@ def test_attributes_posing_as_content_are_refused_by_default() -> None:
     # Cut its attributes off a signature, and it is one over their octets (RFC 5652 §5.4).
     posing = der.element(der.SET, *SORTED)
     signature = signed_data(Signer(PARTNER, attributes=(), signed=b"".join(SORTED)))
-    assert verify(signature, content=posing, attributes=False)
+    assert verify(signature, content=posing, attributes=False).certificate == PARTNER.certificate
     with pytest.raises(InsufficientMessageSecurity):
         verify(signature, content=posing)
 
@@ -111,13 +111,13 @@ def test_signed_attributes_are_required_by_default() -> None:
 
 def test_a_digest_that_is_not_allowed_is_refused() -> None:
     signature = cms_sign(CONTENT, [PARTNER], "-md", "sha1")
-    assert verify(signature)
+    assert verify(signature).certificate == PARTNER.certificate
     with pytest.raises(InsufficientMessageSecurity, match="sha-1"):
         verify(signature, allowed=MODERN)
 
 
 def test_enclosed_content_must_be_the_content() -> None:
-    assert verify(signed_data(GOOD, content=CONTENT))
+    assert verify(signed_data(GOOD, content=CONTENT)).certificate == PARTNER.certificate
     _refused(IntegrityCheckFailed, signed_data(GOOD, content=CONTENT + b"x"), "encloses")
 
 
@@ -145,7 +145,10 @@ def test_attributes_verify_as_sent_or_as_sorted(
 
 def test_every_order_verifies_if_it_is_what_was_signed() -> None:
     for attributes in itertools.permutations(SORTED):
-        assert verify(signed_data(Signer(PARTNER, attributes=attributes)))
+        assert (
+            verify(signed_data(Signer(PARTNER, attributes=attributes))).certificate
+            == PARTNER.certificate
+        )
 
 
 def test_attributes_in_ber_verify_by_their_der() -> None:
@@ -155,7 +158,7 @@ def test_attributes_in_ber_verify_by_their_der() -> None:
     )
     attributes = (in_ber, SIGNING_TIME, digest)
     signer = Signer(PARTNER, attributes, b"".join(SORTED), opening=b"\xa0\x80", closing=b"\0\0")
-    assert verify(signed_data(signer))
+    assert verify(signed_data(signer)).certificate == PARTNER.certificate
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,10 @@ def test_attributes_nested_too_deep_are_refused() -> None:
     for _ in range(40):
         deep = der.sequence(deep)
     attributes = (CONTENT_TYPE, MESSAGE_DIGEST, attribute("1.2.3", deep))
-    assert verify(signed_data(Signer(PARTNER, attributes=attributes)))
+    assert (
+        verify(signed_data(Signer(PARTNER, attributes=attributes))).certificate
+        == PARTNER.certificate
+    )
     _refused(LimitExceeded, signed_data(Signer(PARTNER, attributes=attributes, signed=b"")))
 
 
@@ -226,7 +232,7 @@ def test_protected_algorithms_must_be_those_used(
     attributes = (CONTENT_TYPE, MESSAGE_DIGEST, _protection(digest, signature))
     message = signed_data(Signer(PARTNER, attributes=attributes))
     if accepted:
-        assert verify(message)
+        assert verify(message).certificate == PARTNER.certificate
     else:
         _refused(AuthenticationFailed, message, "6211")
 
