@@ -27,7 +27,7 @@ class LineEnds(Protocol):
     """Turns the octets of a part, in pieces, into one form."""
 
     def update(self, data: bytes) -> bytes:
-        """Take the next octets and give what they make."""
+        """Take the next octets, at least one, and give what they make."""
 
     def finish(self) -> bytes:
         """Give what the end of the part adds."""
@@ -56,11 +56,9 @@ class _AllCRLF(_Raw):
         self._after_cr = False
 
     def update(self, data: bytes) -> bytes:
-        if not data:
-            return b""
         # A CR at the end of the last piece belongs to an LF at the start of this one.
-        skip = 1 if self._after_cr and data[0] == ord("\n") else 0
-        self._after_cr = data[-1] == ord("\r")
+        skip = 1 if self._after_cr and data.startswith(b"\n") else 0
+        self._after_cr = data.endswith(b"\r")
         return data[:skip] + _BARE_LF.sub(b"\r\n", data[skip:])
 
 

@@ -16,7 +16,6 @@ from as2gateway.cms import compressed, enveloped, signed
 from as2gateway.cms.content import ContentInfo
 from as2gateway.errors import (
     AS2Error,
-    InsufficientMessageSecurity,
     IntegrityCheckFailed,
     LimitExceeded,
     MalformedMessage,
@@ -307,19 +306,13 @@ def _verify(
 ) -> LayerFacts:
     """Verify, and take the MIC of a signed message: the innermost signature's digest (MIC-03)."""
     policy = message.policy
-    try:
-        signer = signed.verified_signer(
-            signature,
-            digests,
-            policy.verify_with,
-            policy.digests,
-            require_signed_attributes=policy.require_signed_attributes,
-        )
-    except signed.DigestNotRun as missing:
-        if missing.algorithm not in policy.digests:
-            reason = f"signed with {missing.algorithm}, which is not allowed"
-            raise InsufficientMessageSecurity(reason) from missing
-        raise
+    signer = signed.verified_signer(
+        signature,
+        digests,
+        policy.verify_with,
+        policy.digests,
+        require_signed_attributes=policy.require_signed_attributes,
+    )
     if message.mic is None:
         message.mic = MIC(digests[signer.digest], signer.digest)
     return LayerFacts(

@@ -107,6 +107,13 @@ def genuine_signature() -> bytes:
     return signature(document().octets)
 
 
+def unannounced() -> Entity:
+    """Signed with a digest that is not the one announced before the content."""
+    info = asn1_cms.ContentInfo.load(cms_sign(document().octets, [THEIRS], "-nodetach"))
+    info["content"]["digest_algorithms"] = [{"algorithm": "sha512"}]
+    return pkcs7("signed-data", info.dump(force=True))
+
+
 Build = Callable[[], Entity]
 
 #: what → the message, the policy, the answer
@@ -161,6 +168,7 @@ REFUSED: dict[str, tuple[Build, InboundPolicy, type[AS2Error]]] = {
         IntegrityCheckFailed,
     ),
     "no CMS": (lambda: in_two_parts(ATTACK, SECRET), OPEN, IntegrityCheckFailed),
+    "another digest, opaque": (unannounced, OPEN, IntegrityCheckFailed),
     "no CMS, opaque": (lambda: pkcs7("signed-data", SECRET), OPEN, IntegrityCheckFailed),
     # a signature that does not cover all that would be delivered
     "beside what is signed": (
@@ -279,7 +287,10 @@ UNREADABLE: dict[str, Build] = {
     "an AEAD cipher": lambda: encrypted(genuine(), OURS, "-aes-128-gcm"),
     "cut": lambda: with_body(lambda body: body[:-16]),
     "no whole blocks": lambda: with_body(lambda body: body[:-1]),
-    "wrong padding": lambda: with_body(lambda body: body[:-20] + b"\0" + body[-19:]),
+    # In CBC this changes the last octet, which counts the padding, to more than a block.
+    "wrong padding": lambda: with_body(
+        lambda body: body[:-17] + bytes((body[-17] ^ 0x80,)) + body[-16:]
+    ),
     "no CMS": lambda: pkcs7("enveloped-data", SECRET),
     "nothing": lambda: pkcs7("enveloped-data", b""),
     "nothing inside": lambda: encrypted(Octets(b"")),

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm, KeyTransport
+from as2gateway.certificates import Certificate
 from as2gateway.errors import (
     AuthenticationFailed,
     InsufficientMessageSecurity,
@@ -159,6 +161,18 @@ def test_a_payload_without_header_fields_is_text() -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("layers", [(), ("sign",), ("enc",)])
+def test_a_quoted_printable_payload_is_decoded(layers: tuple[str, ...], split: Split) -> None:
+    inside = Entity(("Content-Transfer-Encoding: quoted-printable",), b"a=3Db=\r\n c=")
+    entity, mic_octets = wrap(inside, layers)
+    payload, verdict = read(entity.headers, split(entity.body), OPEN)
+    mic = accepted(verdict).facts.mic
+    assert payload == b"a=b c="
+    assert mic is not None
+    assert mic.digest == hashlib.sha256(mic_octets if layers else payload).digest()
+
+
+@pytest.mark.parametrize("split", SPLITS)
 def test_bare_documents_are_read_where_no_signature_is_asked_for(split: Split) -> None:
     bare = b"UNB+UNOA:2+5790000432752:14'\r\nUNH+1+ORDERS:D:96A'\r\n"
     http = (
@@ -174,6 +188,8 @@ def test_bare_documents_are_read_where_no_signature_is_asked_for(split: Split) -
     assert facts.mic.digest == hashlib.sha256(bare).digest()
     assert (facts.content_type, facts.filename) == ("application/edi-consent", "orders.edi")
     assert len(facts.notes) == 1
+    nameless = Entity(http[:1], sealed.body)
+    assert accepted(read_entity(nameless, policy)[1]).facts.filename == ""
 
 
 # Transfer encodings of the request (HTTP-29) -------------------------------------------------
@@ -233,6 +249,20 @@ def test_a_fault_of_our_own_is_an_answer_too() -> None:
     broken = replace(OPEN, verify_with=("no certificate",))  # type: ignore[arg-type]  # the fault
     fault = rejected(read_entity(entity, broken)[1]).error
     assert type(fault) is UnexpectedProcessingError
+
+
+class _Exhausted(tuple[Certificate, ...]):
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Certificate]:
+        raise MemoryError
+
+
+def test_only_a_lack_of_memory_is_raised() -> None:
+    # A negative MDN would be final; without an answer the partner tries again.
+    entity, _ = wrap(document(), ("sign",))
+    with pytest.raises(MemoryError):
+        read_entity(entity, replace(OPEN, verify_with=_Exhausted()))
 
 
 def test_insufficient_security_still_tells_the_mic() -> None:
