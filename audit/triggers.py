@@ -45,8 +45,12 @@ def _creating(vendor: str) -> list[str]:
 
 def _dropping(vendor: str) -> list[str]:
     if vendor == "postgresql":
-        return ["DROP FUNCTION audit_append_only() CASCADE"]  # the triggers go with it
-    return [f"DROP TRIGGER {table}_no_{verb}" for table in TABLES for verb in ("UPDATE", "DELETE")]
+        return ["DROP FUNCTION IF EXISTS audit_append_only() CASCADE"]  # the triggers go with it
+    return [
+        f"DROP TRIGGER IF EXISTS {table}_no_{verb}"
+        for table in TABLES
+        for verb in ("UPDATE", "DELETE")
+    ]
 
 
 def _execute(connection: BaseDatabaseWrapper, statements: list[str]) -> None:

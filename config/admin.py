@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+    UserAdmin = DjangoUserAdmin[User]  # generic in the stubs only
 
     class _Theme:
         """The theme ships no types; its base class adds looks only."""
@@ -16,6 +19,8 @@ else:
     from unfold.admin import ModelAdmin as _Theme
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+    UserAdmin = DjangoUserAdmin
+
 admin.site.unregister([User, Group])
 
 
@@ -23,7 +28,7 @@ admin.site.unregister([User, Group])
 class ThemedUserAdmin(UserAdmin, _Theme):
     """Who may log in, and what they may do."""
 
-    form = UserChangeForm
+    form = UserChangeForm  # type: ignore[assignment,unused-ignore]  # generic in the stubs only
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 

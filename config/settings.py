@@ -3,10 +3,9 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config import broker, database, keys, logs
+from config import broker, database, keys, logs, unfold
 from config.env import ROOT, env
 from config.home import Home
-from config.unfold import UNFOLD
 
 # ------------------------------------------------------------------ where things are
 
@@ -122,6 +121,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 300
+
+UNFOLD = unfold.UNFOLD
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logs.configure(env("AS2_LOG"), env("AS2_LOG_LEVEL"))

@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse
+
+from audit.links import list_of
 
 
 def _style(_request: HttpRequest) -> str:
@@ -15,14 +17,43 @@ def _icon(_request: HttpRequest) -> str:
     return static("as2_messages/icon.svg")
 
 
-def _page(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
-    """Name a list in the side bar, for those who may see it."""
+_MENU: Final = {
+    "Traffic": [
+        ("Messages", "mail", "as2_messages", "message"),
+        ("MDNs", "verified", "as2_messages", "mdn"),
+        ("Deliveries", "move_to_inbox", "as2_messages", "delivery"),
+        ("Unknown senders", "help", "as2_messages", "unknownsender"),
+    ],
+    "Who with whom": [
+        ("Connections", "swap_horiz", "partners", "connection"),
+        ("Partners", "storefront", "partners", "partner"),
+        ("Organizations", "apartment", "partners", "organization"),
+        ("Key pairs", "key", "partners", "keypair"),
+        ("Certificates", "badge", "partners", "partnercertificate"),
+    ],
+    "Record": [
+        ("Audit events", "history", "audit", "auditevent"),
+        ("Seals", "lock", "audit", "auditseal"),
+    ],
+    "Access": [
+        ("Users", "person", "auth", "user"),
+        ("Groups", "group", "auth", "group"),
+    ],
+}
 
-    def permitted(request: HttpRequest) -> bool:
-        return request.user.has_perm(f"{app}.view_{model}")
 
-    link = reverse_lazy(f"admin:{app}_{model}_changelist")
-    return {"title": title, "icon": icon, "link": link, "permission": permitted}
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Build the side bar from the lists that this user may see."""
+    start = {"title": "Start", "icon": "home", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"items": [start]}]
+    for title, pages in _MENU.items():
+        items = [
+            {"title": name, "icon": icon, "link": list_of(app, model)}
+            for name, icon, app, model in pages
+            if request.user.has_perm(f"{app}.view_{model}")
+        ]
+        groups.append({"title": title, "items": items})
+    return groups
 
 
 # A calm blue: no state of a message is shown in it.
@@ -49,47 +80,5 @@ UNFOLD: Final[dict[str, Any]] = {
     "COLORS": {"primary": _BLUE},
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "messages.admin.start.start_page",
-    "SIDEBAR": {
-        "show_search": False,
-        "navigation": [
-            {
-                "items": [
-                    {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
-                ],
-            },
-            {
-                "title": "Traffic",
-                "items": [
-                    _page("Messages", "mail", "as2_messages", "message"),
-                    _page("MDNs", "verified", "as2_messages", "mdn"),
-                    _page("Deliveries", "move_to_inbox", "as2_messages", "delivery"),
-                    _page("Unknown senders", "help", "as2_messages", "unknownsender"),
-                ],
-            },
-            {
-                "title": "Who with whom",
-                "items": [
-                    _page("Connections", "swap_horiz", "partners", "connection"),
-                    _page("Partners", "storefront", "partners", "partner"),
-                    _page("Organizations", "apartment", "partners", "organization"),
-                    _page("Key pairs", "key", "partners", "keypair"),
-                    _page("Certificates", "badge", "partners", "partnercertificate"),
-                ],
-            },
-            {
-                "title": "Record",
-                "items": [
-                    _page("Audit events", "history", "audit", "auditevent"),
-                    _page("Seals", "lock", "audit", "auditseal"),
-                ],
-            },
-            {
-                "title": "Access",
-                "items": [
-                    _page("Users", "person", "auth", "user"),
-                    _page("Groups", "group", "auth", "group"),
-                ],
-            },
-        ],
-    },
+    "SIDEBAR": {"show_search": False, "navigation": navigation},
 }

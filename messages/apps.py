@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.conf import settings
 
-from messages import failpoints
+from messages import checks, failpoints
 
 
 class MessagesConfig(AppConfig):
@@ -14,9 +14,10 @@ class MessagesConfig(AppConfig):
 
     name = "messages"
     label = "as2_messages"
-    verbose_name = "messages"
+    verbose_name = "traffic"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Arm the failpoints that a test asks for; a process in production refuses them."""
+        """Register the checks, and arm the failpoints of a test; production refuses those."""
+        checks.register()
         failpoints.arm(settings.AS2_FAILPOINTS)

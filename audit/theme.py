@@ -1,0 +1,60 @@
+"""The admin theme, with types: the only module that imports it.
+
+The theme ships no type information. Its classes keep the interface of Django's, so type checkers
+are shown those.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import SimpleListFilter as DropdownFilter
+    from django.contrib.admin import StackedInline as _StackedInline
+    from django.contrib.admin import TabularInline as _TabularInline
+    from django.contrib.admin.filters import FieldListFilter as ChoicesDropdownFilter
+    from django.contrib.admin.filters import FieldListFilter as RangeDateTimeFilter
+
+    ModelAdmin = _ModelAdmin[Any]
+    StackedInline = _StackedInline[Any, Any]
+    TabularInline = _TabularInline[Any, Any]
+else:
+    from unfold.admin import ModelAdmin, StackedInline, TabularInline
+    from unfold.contrib.filters.admin import (
+        ChoicesDropdownFilter,
+        DropdownFilter,
+        RangeDateTimeFilter,
+    )
+
+__all__ = [
+    "ChoicesDropdownFilter",
+    "DropdownFilter",
+    "ModelAdmin",
+    "RangeDateTimeFilter",
+    "ReadOnlyAdmin",
+    "StackedInline",
+    "TabularInline",
+]
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages that show history: nobody adds, changes or deletes what has happened."""
+
+    list_per_page = 50
+    #: counting a whole table for "of n" costs more than it tells
+    show_full_result_count = False
+    list_filter_submit = True  # dates are typed in, and applied by a button
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Nobody."""
+        return False

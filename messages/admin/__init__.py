@@ -1,0 +1,16 @@
+"""Pages of the gateway: what happened to each document, and what to do about it.
+
+Templates must not have a variable called ``messages``: it is Django's, for flash messages.
+"""
+
+from django.contrib import admin
+
+from messages.admin.deliveries import DeliveryAdmin
+from messages.admin.mdns import MDNAdmin
+from messages.admin.message_list import MessageAdmin
+from messages.admin.senders import UnknownSenderAdmin
+
+__all__ = ["DeliveryAdmin", "MDNAdmin", "MessageAdmin", "UnknownSenderAdmin"]
+
+admin.site.index_template = "as2_messages/start.html"
+admin.site.index_title = "Start"

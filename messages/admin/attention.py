@@ -1,0 +1,51 @@
+"""What needs an operator's attention: the queries behind the start page and the list's filter."""
+
+import datetime as dt
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from messages.models import Delivery, DeliveryState, Direction, Message, State
+from partners.models import ConnectionState
+
+#: How long a failure stays on the start page; the list keeps it for ever.
+RECENT: Final = dt.timedelta(days=7)
+
+
+def failed(now: dt.datetime) -> QuerySet[Message]:
+    """Failed or rejected of late, unless the same message was accepted since."""
+    since = now - RECENT
+    accepted = Message.objects.filter(
+        direction=Direction.INBOUND,
+        state=State.ACCEPTED,
+        as2_from=OuterRef("as2_from"),
+        as2_to=OuterRef("as2_to"),
+        message_id=OuterRef("message_id"),
+    )
+    return Message.objects.filter(
+        Q(finished_at__gte=since) | Q(finished_at__isnull=True, created_at__gte=since),
+        Q(state=State.FAILED) | (Q(state=State.REJECTED) & ~Exists(accepted)),
+    )
+
+
+def stuck(now: dt.datetime) -> QuerySet[Message]:
+    """Open and due for longer than any attempt may last: no worker takes it.
+
+    Messages of a connection that is paused or suspended wait on purpose.
+    """
+    late = now - dt.timedelta(seconds=settings.AS2_SEND_LEASE)
+    parked = Q(direction=Direction.OUTBOUND) & ~Q(connection__state=ConnectionState.ACTIVE)
+    return Message.objects.filter(due_at__lt=late).exclude(parked)
+
+
+def waiting() -> QuerySet[Message]:
+    """Sent, and no MDN yet."""
+    return Message.objects.filter(state=State.WAITING)
+
+
+def undelivered() -> QuerySet[Delivery]:
+    """Accepted documents that the business side does not have after a first try, or never will."""
+    return Delivery.objects.filter(
+        Q(state=DeliveryState.HELD) | (Q(state=DeliveryState.QUEUED) & ~Q(failure_text=""))
+    )

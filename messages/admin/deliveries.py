@@ -1,0 +1,73 @@
+"""Pages of deliveries: payloads on their way to the business side."""
+
+from django.contrib import admin
+from django.contrib import messages as flash
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from audit.links import link_to
+from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
+from messages import delivering, dispatch
+from messages.admin.words import DELIVERY_TONES, badge, moment
+from messages.models import Delivery, DeliveryState
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Where each accepted payload went, or why it did not."""
+
+    list_display = ("time", "source", "route", "target", "verdict", "failure_text")
+    list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
+    search_fields = ("target", "message__message_id")
+    search_help_text = "Target or Message-ID"
+    ordering = ("-created_at", "-pk")
+    fields = (*list_display, "next_try", "finished")
+    readonly_fields = ("time", "source", "verdict", "next_try", "finished")
+    actions = ("retry_selected",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Fetch the message with it."""
+        return Delivery.objects.select_related("message")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Say whether this user may retry."""
+        return request.user.has_perm("as2_messages.retry_delivery")
+
+    @admin.action(description="Retry what is held", permissions=["retry"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Queue what is held; what is queued already is tried again by itself."""
+        actor = request.user.get_username()
+        released = [row for row in queryset if delivering.release(row, actor)]
+        for row in released:
+            dispatch.wake_delivery(row.pk)
+        if released:
+            flash.success(request, f"{len(released)} deliveries are tried again now.")
+        if len(released) < len(queryset):
+            flash.info(request, "Deliveries that are not held were left alone.")
+
+    @admin.display(description="time (UTC)", ordering="created_at")
+    def time(self, row: Delivery) -> str:
+        """Show since when."""
+        return moment(row.created_at)
+
+    @admin.display(description="message")
+    def source(self, row: Delivery) -> SafeString:
+        """Link to its message."""
+        return link_to(row.message, row.message.filename or row.message.message_id)
+
+    @admin.display(description="state", ordering="state")
+    def verdict(self, row: Delivery) -> SafeString:
+        """Show the state as a badge."""
+        state = DeliveryState(row.state)
+        return badge(DELIVERY_TONES[state], state.value)
+
+    @admin.display(description="next try (UTC)")
+    def next_try(self, row: Delivery) -> str:
+        """Show when it is tried next."""
+        return moment(row.due_at)
+
+    @admin.display(description="finished (UTC)")
+    def finished(self, row: Delivery) -> str:
+        """Show when the business side had it."""
+        return moment(row.finished_at)

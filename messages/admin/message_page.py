@@ -1,0 +1,138 @@
+"""The page of one message: verdict, facts and timeline, all read before it is rendered."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from audit.links import link_to
+from messages.admin.downloads import What, may_download
+from messages.admin.resending import may_resend
+from messages.admin.timeline import Entry, read_history, timeline
+from messages.admin.verdicts import MDNVerdict, Verdict, mdn_verdict, verdict
+from messages.admin.words import STATE_TONES, Tone, size
+from messages.models import Message, State
+from partners.models import KeyPair, PartnerCertificate
+
+#: Entries of the settings snapshot that hold fingerprints, and what the page calls them.
+_CERTIFICATES = {
+    "sign_with": "Signed with",
+    "encrypt_to": "Encrypted to",
+    "verify_with": "Signature may be by",
+    "decrypt_with": "Decrypted with one of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Everything that the template shows."""
+
+    row: Message
+    verdict: Verdict
+    state_tone: Tone
+    mdn: MDNVerdict
+    who: list[tuple[str, str]]
+    document: list[tuple[str, str]]
+    security: list[tuple[str, str]]
+    timeline: list[Entry]
+    downloads: list[What]
+    may_resend: bool
+
+
+def build_page(message: Message, user: User | AnonymousUser) -> MessagePage:
+    """Read what there is to say about a message; what the user may do decides the buttons."""
+    history = read_history(message)
+    return MessagePage(
+        row=message,
+        verdict=verdict(message, timezone.now()),
+        state_tone=STATE_TONES[State(message.state)],
+        mdn=mdn_verdict(message, history.mdns),
+        who=list(_who(message)),
+        document=list(_document(message)),
+        security=list(_security(message)),
+        timeline=timeline(history),
+        downloads=[what for what in What if may_download(user, message, what)],
+        may_resend=may_resend(user, message),
+    )
+
+
+def _who(message: Message) -> Iterator[tuple[str, str]]:
+    connection = message.connection
+    yield "Partner", link_to(connection.partner, message.partner_name)
+    yield "Organization", link_to(connection.organization, message.organization_name)
+    yield "Connection", link_to(connection, f"{connection} ({connection.environment})")
+    yield "AS2-From", message.as2_from
+    yield "AS2-To", message.as2_to
+    if message.address:
+        yield "Address", message.address
+
+
+def _document(message: Message) -> Iterator[tuple[str, str]]:
+    yield "File", message.filename or "-"
+    yield "Content type", message.content_type or "-"
+    yield "Size", size(message.payload_size)
+    if message.edi_standard:
+        yield "EDI", f"{message.edi_standard} {message.edi_type}".strip()
+    if message.edi_control_number:
+        yield "Control number", message.edi_control_number
+    if message.subject:
+        yield "Subject", message.subject
+    yield "Message-ID", message.message_id
+    if message.payload_sha256:
+        yield "SHA-256", format_html("<code>{}</code>", message.payload_sha256)
+
+
+def _security(message: Message) -> Iterator[tuple[str, str]]:
+    yield "Signature", message.signed or "none"
+    yield "Encryption", message.encrypted or "none"
+    yield "Compression", "zlib" if message.compressed else "none"
+    yield "MDN asked for", _mdn_asked_for(message)
+    for algorithm, digest in message.mics.items():
+        yield f"MIC {algorithm}", format_html("<code>{}</code>", digest)
+    yield from _certificates(message)
+    if message.settings.get("engine"):
+        yield "Engine", str(message.settings["engine"])
+    for note in message.notes:
+        yield "Note", str(note)
+
+
+def _mdn_asked_for(message: Message) -> str:
+    if message.mdn_mode == "none":
+        return "none"
+    return f"{message.mdn_mode}, {'signed' if message.mdn_signed else 'unsigned'}"
+
+
+def _certificates(message: Message) -> Iterator[tuple[str, str]]:
+    used = {label: _listed(message.settings.get(key)) for key, label in _CERTIFICATES.items()}
+    names = _subjects(itertools.chain.from_iterable(used.values()))
+    for label, fingerprints in used.items():
+        if fingerprints:
+            yield (
+                label,
+                format_html_join(
+                    "",
+                    '<span class="as2-certificate">{} <code>{}</code></span>',
+                    ((names.get(each, ""), each) for each in fingerprints),
+                ),
+            )
+
+
+def _listed(value: object) -> list[str]:
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    return [str(value)] if value else []
+
+
+def _subjects(fingerprints: Iterable[str]) -> dict[str, str]:
+    """Name certificates that are still known, ours and theirs."""
+    wanted = set(fingerprints)
+    return {
+        fingerprint: subject
+        for model in (KeyPair, PartnerCertificate)
+        for fingerprint, subject in model._default_manager.filter(  # noqa: SLF001  Django's API
+            fingerprint__in=wanted
+        ).values_list("fingerprint", "subject")
+    }
