@@ -1,12 +1,8 @@
 """Policies: rows in, the frozen values out that the core works by.
 
-What counts is asked of the database for every message: which connection, which certificates and
-keys, from when to when. Only the parsing of octets that cannot change is remembered (see
-``partners.parsed``), so a change of settings is in force with the next message, in every process,
-without a restart or a signal.
-
-A message costs one query each for the connection with its organization and partner, for its
-certificates, and for the organization's key pairs; ``find_connection`` makes all three at once.
+A change of settings is in force with the next message, in every process, without a restart. Rows
+are read again when any of them changed (``partners.remembered``), octets that cannot change are
+parsed once (``partners.parsed``), and what is in use is decided for the moment of each message.
 """
 
 import datetime as dt
@@ -31,6 +27,7 @@ from as2gateway.policy import (
 from partners.models import Connection, KeyPair, Organization, in_use
 from partners.models.connections import NONE
 from partners.parsed import parse_certificate, private_key_of
+from partners.remembered import rows
 
 
 class PolicyError(Exception):
@@ -38,17 +35,8 @@ class PolicyError(Exception):
 
 
 def find_connection(as2_from: str, as2_to: str) -> Connection | None:
-    """Find the connection of an inbound message by its two names, compared octet for octet (R20).
-
-    Certificates and key pairs come with it, as they are now: use the object for one message only.
-    """
-    connections = Connection.objects.select_related("organization", "partner")
-    return (
-        connections.prefetch_related("certificates", "organization__keys")
-        .order_by()
-        .filter(as2_id=as2_from, organization__as2_id=as2_to)
-        .first()
-    )
+    """Find the connection of an inbound message by its two names, octet for octet (R20)."""
+    return rows.connection(as2_from, as2_to)
 
 
 def inbound_policy(connection: Connection, now: dt.datetime) -> InboundPolicy:
@@ -101,13 +89,13 @@ def allowed_ciphers(connection: Connection) -> frozenset[CipherAlgorithm]:
 
 def verify_certificates(connection: Connection, now: dt.datetime) -> tuple[Certificate, ...]:
     """Every certificate of the partner that may have signed at this moment, the newest first."""
-    rows = [row for row in connection.certificates.all() if row.verifies]
-    return tuple(parse_certificate(bytes(row.certificate)) for row in in_use(rows, now))
+    verifying = [row for row in rows.certificates(connection) if row.verifies]
+    return tuple(parse_certificate(bytes(row.certificate)) for row in in_use(verifying, now))
 
 
 def decryption_keys(organization: Organization, now: dt.datetime) -> tuple[DecryptionKey, ...]:
     """Every key pair that partners may have encrypted to at this moment, the newest first."""
-    pairs = in_use([pair for pair in organization.keys.all() if pair.decrypts], now)
+    pairs = in_use([pair for pair in rows.pairs(organization) if pair.decrypts], now)
     keys = [(private_key_of(pair), pair) for pair in pairs]
     return tuple(
         DecryptionKey(key, parse_certificate(bytes(pair.certificate)))
@@ -176,7 +164,7 @@ def _digest(connection: Connection) -> DigestAlgorithm | None:
 
 
 def _signing_pair(organization: Organization, now: dt.datetime) -> KeyPair | None:
-    pairs = in_use([pair for pair in organization.keys.all() if pair.signs], now)
+    pairs = in_use([pair for pair in rows.pairs(organization) if pair.signs], now)
     return pairs[0] if pairs else None
 
 
@@ -192,14 +180,14 @@ def _required_signing_key(connection: Connection, now: dt.datetime) -> SigningKe
 
 
 def _encrypt_certificate(connection: Connection, now: dt.datetime) -> Certificate:
-    rows = in_use([row for row in connection.certificates.all() if row.encrypts], now)
-    if not rows:
+    encrypting = in_use([row for row in rows.certificates(connection) if row.encrypts], now)
+    if not encrypting:
         raise PolicyError(
             f"{connection} encrypts with {connection.encrypt}, but has no certificate of "
             f"{connection.partner.name} to encrypt to now. "
             "Add one with the role encrypt, or set encrypt to none."
         )
-    certificate = parse_certificate(bytes(rows[0].certificate))
+    certificate = parse_certificate(bytes(encrypting[0].certificate))
     if certificate.key_type != "rsa":
         raise PolicyError(
             f"{connection} encrypts to {certificate.subject}, whose key is {certificate.key_type}; "

@@ -5,6 +5,7 @@ from partners.models.connections import Connection, ConnectionState, Environment
 from partners.models.keys import KeyPair
 from partners.models.organizations import Organization
 from partners.models.partners import Partner
+from partners.models.revision import Revision
 
 __all__ = [
     "CertificateFacts",
@@ -15,5 +16,6 @@ __all__ = [
     "Organization",
     "Partner",
     "PartnerCertificate",
+    "Revision",
     "in_use",
 ]
