@@ -5,6 +5,7 @@ reach the caller, who has just committed a document (threats IN1).
 """
 
 import logging
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 
@@ -13,6 +14,9 @@ from django.db import transaction
 from kombu.exceptions import KombuError
 
 logger = logging.getLogger(__name__)
+
+#: One of the functions below.
+Waker = Callable[[int], None]
 
 
 class Wake(StrEnum):

@@ -61,6 +61,7 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
     if message.decided_by_mdn or (message.state == State.DELIVERED and not accepted):
         _note_later(message, row, agrees=accepted == (message.state == State.DELIVERED))
         return
+    was_waiting = message.state == State.WAITING
     changes = _delivered(message) if accepted else _failed(row, disposition)
     message.settle(
         **changes, due_at=None, mdn_deadline=None, decided_by_mdn=True, finished_at=timezone.now()
@@ -69,7 +70,8 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
     text = message.failure_text or f"The MDN says {row.disposition}."
     record(tag, Subject.of(message), text, address=row.address)
     logger.info("%s: %s by MDN: %s", message.message_id, message.state, row.disposition)
-    if message.connection.ordered:
+    # While an attempt is going on, who makes it will ring.
+    if was_waiting and message.connection.ordered:
         wake_next(message.connection_id)
 
 

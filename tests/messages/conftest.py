@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from messages import failpoints
+from tests.messages.calls import Calls, empty_queue, read_queue
 
 
 @pytest.fixture
@@ -18,3 +19,11 @@ def home(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     settings.DEBUG = True  # failpoints are refused without
     yield tmp_path
     failpoints.arm("")
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    """The calls to workers that stand in the broker's queue, read anew each time."""
+    empty_queue()
+    yield read_queue
+    empty_queue()

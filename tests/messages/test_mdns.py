@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from as2gateway.engine import BuiltMDN
 from as2gateway.errors import DecryptionFailed
@@ -14,7 +15,9 @@ from messages.mdns import take_mdn
 from messages.models import MDN, MDNState, Message, State
 from messages.sending import enqueue, send
 from messages.store import get_store
+from partners.models import Connection
 from tests import factories
+from tests.messages.calls import Calls
 from tests.messages.partner import (
     Change,
     Partner,
@@ -140,6 +143,16 @@ def test_the_first_verified_mdn_decides_and_a_contradiction_is_pointed_out(
     expected = State.FAILED if negative_first else State.DELIVERED
     assert sent.message.state == expected
     assert "says the contrary" in sent.message.notes[0]
+
+
+def test_in_strict_order_an_mdn_rings_for_the_next_message(
+    sent: Sent, calls: Calls, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    Connection.objects.update(ordered=True)
+    following = enqueue(sent.row.connection, [b"next"])
+    with django_capture_on_commit_callbacks(execute=True):
+        sent.take()
+    assert calls() == [("messages.tasks.send", following.pk)]
 
 
 def test_a_partners_words_and_a_hint_reach_the_operator(sent: Sent) -> None:

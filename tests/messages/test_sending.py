@@ -12,12 +12,13 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from as2gateway.errors import DecryptionFailed
 from audit.models import AuditEvent
-from messages import dispatch, failpoints, sending
+from messages import claims, failpoints, outcomes, sending
 from messages.models import Attempt, ErrorClass, MDNState, Message, State
 from messages.sending import Origin, enqueue, resend, send
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
+from tests.messages.calls import Calls
 from tests.messages.partner import (
     Partner,
     for_another_message,
@@ -91,11 +92,13 @@ def test_queueing_is_recorded_with_who_did_it() -> None:
 
 
 def test_workers_are_woken_after_the_commit(
+    calls: Calls,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    with django_capture_on_commit_callbacks() as callbacks:
+    with django_capture_on_commit_callbacks(execute=True):
         message = enqueue(connection(), [ORDER])
-    assert [callback.args for callback in callbacks] == [(dispatch.Wake.SEND, message.pk)]
+        assert calls() == []
+    assert calls() == [("messages.tasks.send", message.pk)]
 
 
 def test_an_outbox_file_becomes_one_message_only() -> None:
@@ -393,14 +396,16 @@ def test_in_strict_order_the_oldest_open_message_goes_first(partner: Partner) ->
 
 
 def test_whoever_held_the_last_place_rings_for_the_next(
-    partner: Partner, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    partner: Partner,
+    calls: Calls,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with serve(partner.answers) as peer:
         ours = connection(peer.url, ordered=True)
         first, second = enqueue(ours, [ORDER]), enqueue(ours, [ORDER])
-        with django_capture_on_commit_callbacks() as callbacks:
+        with django_capture_on_commit_callbacks(execute=True):
             send(first.pk)
-    assert (dispatch.Wake.SEND, second.pk) in [callback.args for callback in callbacks]
+    assert calls() == [("messages.tasks.send", second.pk)]
 
 
 # ------------------------------------------------------------------------- crashes
@@ -433,14 +438,11 @@ def test_a_crash_in_the_last_attempt_fails_the_message() -> None:
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing() -> None:
-    def slowly(sock: Any, request: bytes) -> None:
-        sock.sendall(answer(b"", "400 Bad"))
-
     message = enqueue(connection(), [ORDER])
-    claimed = sending.claims.claim(message.pk, timezone.now())
+    claimed = claims.claim(message.pk, timezone.now())
     assert claimed is not None
     Message.objects.update(due_at=timezone.now(), attempts=5)
-    outcome = sending.outcomes.unbuildable(ValueError("late"))
+    outcome = outcomes.unbuildable(ValueError("late"))
     sending.settle(claimed.message, outcome)
     message.refresh_from_db()
     assert (message.state, message.failure_text) == (State.SENDING, "")

@@ -135,7 +135,7 @@ def test_each_fault_has_its_class_and_plain_words(
 
 
 def test_an_answer_that_drips_ends_with_the_total_time() -> None:
-    def drip(connection: socket.socket, _: bytes) -> None:
+    def drip(connection: socket.socket, request: bytes) -> None:
         for _ in range(100):
             connection.sendall(b"H")
             time.sleep(0.1)
@@ -156,9 +156,9 @@ def test_an_answer_before_the_end_of_the_body_is_read() -> None:
 
     listener = socket.create_server(("127.0.0.1", 0))
     with listener:
-        port = listener.getsockname()[1]
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         body = _refusing(listener, slowly())
-        found = post(f"http://127.0.0.1:{port}/", FIELDS, body, 200 * 256 * 1024, QUICK)
+        found = post(url, FIELDS, body, 200 * 256 * 1024, QUICK)
     assert found.status == 413
 
 

@@ -1,0 +1,51 @@
+"""Dispatch: calls go out after the commit, and a broker that is away does no harm."""
+
+import logging
+
+import pytest
+from django.db import transaction
+
+from messages import dispatch
+from tests.messages.calls import Calls, queue_folder
+
+
+@pytest.mark.parametrize(
+    ("wake", "task"),
+    [
+        (dispatch.wake_send, "messages.tasks.send"),
+        (dispatch.wake_mdn, "messages.tasks.post_mdn"),
+        (dispatch.wake_delivery, "messages.tasks.deliver"),
+        (dispatch.wake_processing, "messages.tasks.process"),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_is_called_once_the_row_is_committed(
+    wake: dispatch.Waker, task: str, calls: Calls
+) -> None:
+    with transaction.atomic():
+        wake(42)
+        assert calls() == []
+    assert calls() == [(task, 42)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_called_for_what_was_rolled_back(calls: Calls) -> None:
+    with transaction.atomic():
+        dispatch.wake_send(42)
+        transaction.set_rollback(True)
+    assert calls() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_does_not_reach_who_has_committed(
+    calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = queue_folder()
+    away = folder.rename(folder.with_name("away"))
+    try:
+        with caplog.at_level(logging.WARNING, "messages.dispatch"):
+            dispatch.wake_send(42)
+    finally:
+        away.rename(folder)
+    assert "the sweep will do it" in caplog.text
+    assert calls() == []

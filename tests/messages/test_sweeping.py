@@ -1,0 +1,119 @@
+"""Sweeping: whatever is due is found again, whoever forgot to call for it."""
+
+import datetime as dt
+import os
+import time
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from messages import sweeping
+from messages.models import MDN, Delivery, Message
+from messages.sending import enqueue
+from messages.store import Kind, get_store
+from messages.sweeping import sweep
+from partners.models import Connection
+from tests import factories
+from tests.messages.calls import Calls, queue_folder
+
+pytestmark = pytest.mark.django_db
+
+
+def queued(connection: Connection, count: int = 1) -> list[Message]:
+    return [enqueue(connection, [b"order"]) for _ in range(count)]
+
+
+def received(connection: Connection, **fields: Any) -> Message:
+    return Message.objects.create(
+        direction="inbound", connection=connection, message_id="<1@x>", **fields
+    )
+
+
+def test_a_message_that_is_due_is_called_for(calls: Calls) -> None:
+    (message,) = queued(factories.bare_connection())
+    assert sweep() == 1
+    assert calls() == [("messages.tasks.send", message.pk)]
+
+
+def test_every_kind_of_work_is_called_for(calls: Calls) -> None:
+    now = timezone.now()
+    message = received(factories.bare_connection(), state="received", due_at=now)
+    mdn = MDN.objects.create(direction="outbound", state="queued", message=message, due_at=now)
+    delivery = Delivery.objects.create(message=message, target="x", due_at=now)
+    sweep()
+    assert sorted(calls()) == [
+        ("messages.tasks.deliver", delivery.pk),
+        ("messages.tasks.post_mdn", mdn.pk),
+        ("messages.tasks.process", message.pk),
+    ]
+
+
+def test_what_is_not_due_or_over_is_left_alone(calls: Calls) -> None:
+    ours = factories.bare_connection()
+    received(ours, state="accepted")
+    (later,) = queued(ours)
+    later.claim(timezone.now(), dt.timedelta(minutes=1), state="sending")
+    assert sweep() == 0
+    assert calls() == []
+
+
+def test_messages_of_a_paused_connection_stay_parked(calls: Calls) -> None:
+    queued(factories.bare_connection(state="paused"))
+    assert sweep() == 0
+
+
+def test_a_message_whose_worker_died_is_called_for_when_its_lease_is_over(calls: Calls) -> None:
+    (message,) = queued(factories.bare_connection())
+    message.claim(timezone.now(), dt.timedelta(), state="sending")
+    assert sweep() == 1
+
+
+def test_connections_take_turns_so_that_a_backlog_leaves_room(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    owner = factories.organization()
+    backlog = queued(factories.bare_connection(owner, factories.partner("A"), as2_id="A"), 5)
+    (other,) = queued(factories.bare_connection(owner, factories.partner("B"), as2_id="B"))
+    sweep()
+    assert {pk for _, pk in calls()} == {backlog[0].pk, other.pk}
+
+
+def test_a_sweep_ends_when_the_broker_is_away(calls: Calls) -> None:
+    queued(factories.bare_connection(), 3)
+    folder = queue_folder()
+    away = folder.rename(folder.with_name("away"))
+    try:
+        assert sweep() == 0
+    finally:
+        away.rename(folder)
+
+
+def test_abandoned_files_are_removed_once_an_hour(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_cleaning", sweeping._Cleaning())
+    store = get_store()
+    writer = store.writer(Kind.RAW)
+    writer.write(bytes(100_000))
+    writer.close()
+    (path,) = (store.root / "quarantine").glob("*.raw")
+    old = time.time() - 7200
+    os.utime(path, (old, old))
+    sweep()
+    assert not path.exists()
+
+
+def test_quarantine_is_not_looked_through_at_every_sweep(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_cleaning", sweeping._Cleaning())
+    sweep()
+    path = get_store().root / "quarantine" / "left.raw"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (0, 0))
+    sweep()
+    assert path.exists()
+    path.unlink()
