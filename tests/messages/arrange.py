@@ -46,3 +46,8 @@ def delivery(message: Message, **fields: Any) -> Delivery:
         "due_at": timezone.now(),
     }
     return Delivery.objects.create(message=message, **{**defaults, **fields})
+
+
+def stored_files() -> list[str]:
+    """Kinds of the files that the store holds, wherever they are in it."""
+    return sorted(path.suffix for path in get_store().root.rglob("*") if path.is_file())

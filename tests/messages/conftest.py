@@ -7,6 +7,8 @@ import pytest
 from pytest_django import Settings
 
 from messages import failpoints
+from partners.models import Connection
+from tests import factories
 from tests.messages.calls import Calls, empty_queue, read_queue
 
 
@@ -27,3 +29,9 @@ def calls() -> Iterator[Calls]:
     empty_queue()
     yield read_queue
     empty_queue()
+
+
+@pytest.fixture
+def connection() -> Connection:
+    """A connection that can send and receive, between VENDOR, which is us, and AMAZON."""
+    return factories.connection()

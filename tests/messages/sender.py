@@ -61,6 +61,11 @@ def message(
     return Sent(dict(composition.headers), body, dict(composition.mics))
 
 
+def asking_async(**policy: Any) -> Sent:
+    """Compose a message whose MDN is to be posted to the host of the connection."""
+    return message(mdn=MDNMode.ASYNC, mdn_url="http://127.0.0.1:9/mdn", **policy)
+
+
 def send(request: bytes) -> Reply:
     """Let the gateway receive a raw request."""
     with environment(request) as environ:

@@ -1,0 +1,106 @@
+import datetime as dt
+from http import HTTPStatus
+
+import pytest
+from django.utils import timezone
+
+from messages import failpoints, receiving
+from messages.models import MDN, Delivery, Message
+from partners.models import Connection
+from tests.messages import sender
+from tests.messages.arrange import stored_files
+from tests.messages.sender import asking_async, message
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
+
+
+def test_an_async_mdn_is_made_after_the_answer(connection: Connection) -> None:
+    sent = asking_async()
+    reply = sent.send()
+    assert (reply.status, reply.body) == (HTTPStatus.OK, b"")
+    row = Message.objects.get()
+    assert (row.state, row.mdn_mode) == ("received", "async")
+    assert stored_files() == [".raw"]
+    receiving.process(row.pk)
+    row.refresh_from_db()
+    mdn = MDN.objects.get()
+    assert (row.state, row.due_at) == ("accepted", None)
+    assert (mdn.state, mdn.positive, mdn.url) == ("queued", True, "http://127.0.0.1:9/mdn")
+    assert Delivery.objects.count() == 1
+
+
+def test_a_stored_message_is_processed_once(connection: Connection) -> None:
+    asking_async().send()
+    row = Message.objects.get()
+    receiving.process(row.pk)
+    receiving.process(row.pk)
+    receiving.process(4711)
+    assert (MDN.objects.count(), Delivery.objects.count()) == (1, 1)
+
+
+def test_an_async_refusal_is_posted_too(connection: Connection) -> None:
+    asking_async(sign=None, sign_with=None).send()
+    receiving.process(Message.objects.get().pk)
+    row, mdn = Message.objects.get(), MDN.objects.get()
+    assert (row.state, row.failure_code) == ("rejected", "insufficient-message-security")
+    assert (mdn.state, mdn.positive) == ("queued", False)
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://evil.example/", "http://user@127.0.0.1/", "mailto:a@127.0.0.1", "http://[", "x"]
+)
+def test_an_mdn_url_of_another_host_is_not_called(connection: Connection, url: str) -> None:
+    sent = message().with_fields(Receipt_Delivery_Option=url)
+    sender.verify(sent.send(), sent)
+    row = Message.objects.get()
+    assert row.mdn_mode == "sync"
+    assert "hosts for async MDNs" in row.notes[0]
+
+
+def test_a_listed_host_is_called(connection: Connection) -> None:
+    Connection.objects.update(mdn_hosts="a.example, MDN.example")
+    message().with_fields(Receipt_Delivery_Option="https://mdn.EXAMPLE:8443/x?y").send()
+    assert Message.objects.get().mdn_mode == "async"
+
+
+def test_a_disk_that_fails_while_processing_costs_only_time(connection: Connection) -> None:
+    asking_async().send()
+    row = Message.objects.get()
+    failpoints.arm("fs.fsync=enospc")
+    receiving.process(row.pk)
+    failpoints.arm("")
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("received", 0)
+    assert "see to the disk of the store" in row.failure_text
+    Message.objects.update(due_at=timezone.now())
+    receiving.process(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.failure_text) == ("accepted", "")
+
+
+def test_a_message_that_ends_the_worker_each_time_is_set_aside(connection: Connection) -> None:
+    asking_async().send()
+    Message.objects.update(attempts=3)
+    receiving.process(Message.objects.get().pk)
+    row = Message.objects.get()
+    assert (row.state, row.failure_code) == ("rejected", "poisonous-message")
+    assert not MDN.objects.get().positive
+
+
+def test_a_worker_past_its_lease_writes_nothing(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_async().send()
+    row = Message.objects.get()
+
+    def meanwhile(name: str) -> None:
+        if name == "rx.renamed":  # another worker has claimed it
+            Message.objects.update(due_at=timezone.now() + dt.timedelta(hours=1), attempts=2)
+
+    monkeypatch.setattr(failpoints, "hit", meanwhile)
+    receiving.process(row.pk)
+    row.refresh_from_db()
+    assert row.state == "received"
+    assert not MDN.objects.exists()
+    assert stored_files() == [".raw"]
