@@ -222,11 +222,9 @@ def set_up(site: Site, peer: Site) -> None:
     site.manage("apply", str(file))
 
 
-def exchange(document: Document, sites: dict[str, Site]) -> dict[str, Any]:
-    """Send one document and wait for its proof; what the sender's gateway knows of it then."""
-    sender, receiver = sites[document.sender], sites[document.receiver]
-    started = time.monotonic()
-    sender.manage(
+def exchange(document: Document, sites: dict[str, Site]) -> str:
+    """Send one document, wait for its proof, and return its Message-ID."""
+    printed = sites[document.sender].manage(
         "send",
         str(DOCUMENTS / document.file),
         "--from",
@@ -236,11 +234,16 @@ def exchange(document: Document, sites: dict[str, Site]) -> dict[str, Any]:
         "--wait",
         str(PROVED_WITHIN),
     )
-    seconds = time.monotonic() - started
-    listed = sender.manage("messages", "--json", "--direction", "outbound", "--limit", "1")
-    message: dict[str, Any] = json.loads(listed)[0]
+    return printed.split(maxsplit=2)[1]
+
+
+def found(document: Document, message_id: str, sites: dict[str, Site]) -> dict[str, Any]:
+    """Tell what the sender's gateway knows of a message, and whether the receiver's has it."""
+    sender, receiver = sites[document.sender], sites[document.receiver]
+    listed = json.loads(sender.manage("messages", "--json", "--direction", "outbound"))
+    message: dict[str, Any] = next(m for m in listed if m["message_id"] == message_id)
     inbox = receiver.home / "inbox" / document.receiver / document.sender
-    return message | {"seconds": seconds, "arrived": wait_for(inbox, DOCUMENTS / document.file)}
+    return message | {"arrived": wait_for(inbox, DOCUMENTS / document.file)}
 
 
 def wait_for(inbox: Path, document: Path) -> bool:
@@ -256,9 +259,14 @@ def wait_for(inbox: Path, document: Path) -> bool:
     return False
 
 
+def last_mdn(message: dict[str, Any]) -> dict[str, Any]:
+    """The newest MDN of a message; empty without one."""
+    return message["mdns"][-1] if message["mdns"] else {}
+
+
 def row(document: Document, message: dict[str, Any]) -> tuple[str, ...]:
     """One line of the table."""
-    mdn = message["mdn"] or {}
+    mdn = last_mdn(message)
     return (
         document.title,
         f"{document.sender} → {document.receiver}",
@@ -267,13 +275,20 @@ def row(document: Document, message: dict[str, Any]) -> tuple[str, ...]:
         "matched" if mdn.get("mic_matched") else "NOT MATCHED",
         "in the inbox" if message["arrived"] else "NOT IN THE INBOX",
         message["state"],
-        f"{message['seconds']:.1f} s",
+        f"{seconds(message):.2f} s",
     )
+
+
+def seconds(message: dict[str, Any]) -> float:
+    """How long it took from the sender's queue to its proof, by the gateway's own record."""
+    began = dt.datetime.fromisoformat(message["created_at"])
+    ended = dt.datetime.fromisoformat(message["finished_at"] or message["created_at"])
+    return (ended - began).total_seconds()
 
 
 def proved(message: dict[str, Any]) -> bool:
     """Whether a document is delivered, proved by a verified MDN, and in the other inbox."""
-    mdn = message["mdn"] or {}
+    mdn = last_mdn(message)
     return bool(
         message["state"] == "delivered"
         and mdn.get("signer")
@@ -332,7 +347,8 @@ def run() -> bool:
         running.enter_context(vendor.serving())
         running.enter_context(retailer.serving())
         say(f"VENDOR listens on {vendor.url}, RETAILER on {retailer.url}. Exchanging documents …\n")
-        outcome = [(document, exchange(document, sites)) for document in EXCHANGE]
+        sent = [(document, exchange(document, sites)) for document in EXCHANGE]
+        outcome = [(document, found(document, sent_as, sites)) for document, sent_as in sent]
         print_table([row(document, message) for document, message in outcome])
         well = all(proved(message) for _, message in outcome)
         say("\nAll three documents were delivered and proved." if well else "\nNOT all is well.")
