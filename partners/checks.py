@@ -6,7 +6,6 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
-from partners.encryption import KeyRingError
 from partners.models import KeyPair
 from partners.rotation import unopenable
 
@@ -25,15 +24,11 @@ def check_key_ring(
     # Before the first migration there is no table, and nothing to check.
     if not any(table in connections[name].introspection.table_names() for name in databases or []):
         return []
-    try:
-        problems = [f"{value}: {error}" for value, error in unopenable()]
-    except KeyRingError as error:
-        problems = [str(error)]
     return [
         Error(
-            f"A stored private key cannot be read. {problem}",
+            f"A stored private key cannot be read. {value}: {error}",
             hint="AS2_KEY_RING must hold every key that ever encrypted one, the newest first.",
             id="partners.E001",
         )
-        for problem in problems
+        for value, error in unopenable()
     ]

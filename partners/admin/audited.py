@@ -84,8 +84,6 @@ def _dependents(row: models.Model) -> list[str]:
     """Count the rows that keep this one from being deleted: ``3 messages``."""
     found = []
     for relation in row._meta.related_objects:  # noqa: SLF001 - Django's public API
-        if relation.on_delete is not models.PROTECT:
-            continue
         model = relation.related_model
         count = model._base_manager.filter(**{relation.field.name: row}).count()  # noqa: SLF001 - the same
         if count:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from partners.applying.reader import Items, Mapping, Mistake, Place, Scalar, Value
 
@@ -77,11 +77,8 @@ def moment(value: Value) -> dt.datetime:
     written = text(value)
     try:
         read = parse_datetime(written)
-        day = parse_date(written) if read is None else None
     except ValueError as error:
         raise Mistake(value.place, f'"{written}" is no date: {error}') from error
-    if day is not None:
-        read = dt.datetime.combine(day, dt.time())
     if read is None:
         raise Mistake(
             value.place, f'"{written}" is no date such as 2026-12-31 or 2026-12-31T18:00Z'

@@ -1,6 +1,7 @@
 """``manage.py apply``: what a good file does."""
 
 import datetime as dt
+import getpass
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
@@ -121,6 +122,12 @@ def test_every_setting_of_a_connection_has_a_key(folder: Folder) -> None:
     assert (row.engine, row.state, row.max_attempts) == ("native", "paused", 7)
     assert (row.accept_sha1, row.ordered) == (True, True)
     assert (row.mdn_hosts, row.subject) == ("a.example,b.example", "Orders")
+
+
+def test_hosts_may_be_one_text(folder: Folder) -> None:
+    folder.change(("mdn: sync", "mdn_hosts: a.example,b.example"))
+    folder.apply()
+    assert Connection.objects.get().mdn_hosts == "a.example,b.example"
 
 
 def test_an_as2_id_is_taken_as_it_is_written(folder: Folder) -> None:
@@ -278,6 +285,28 @@ def test_the_tag_says_what_changed(folder: Folder, old: str, new: str, tag: str)
     folder.change((old, new))
     folder.apply()
     assert AuditEvent.objects.latest("pk").tag == tag
+
+
+def test_a_connection_that_asks_for_nothing_needs_no_certificate(folder: Folder) -> None:
+    folder.change(
+        (f"          {FILE}\n", ""),
+        ("        certificates:\n", ""),
+        ("encrypt: aes-128-cbc", "encrypt: none"),
+        ("mdn_signed: true", "mdn_signed: false"),
+        ("require_signature: true", "require_signature: false"),
+    )
+    assert folder.apply()[-1] == "4 created, 0 changed, 0 unchanged."
+
+
+def test_a_user_without_a_name_is_no_obstacle(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    folder.apply()
+    assert AuditEvent.objects.latest("pk").actor == "apply"
 
 
 def test_no_key_material_reaches_the_screen_or_the_audit_log(folder: Folder) -> None:

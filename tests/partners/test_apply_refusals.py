@@ -96,6 +96,11 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
             "",
             f'9: {CONNECTION}: the key "url" is missing',
         ),
+        (
+            "- organization: VENDOR\n        as2_id",
+            "- as2_id",
+            f'9: {CONNECTION}: the key "organization" is missing',
+        ),
         ("as2_id: AMAZON-TEST", "as2_id:", f"10: {CONNECTION}.as2_id: this is empty"),
         (
             "as2_id: AMAZON-TEST",
@@ -145,8 +150,8 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
         ),
         (
             "roles: [verify, encrypt]",
-            "retires_at: 2999-13-31",
-            f'21: {CERTIFICATE}.retires_at: "2999-13-31" is no date: month must be in 1..12',
+            "retires_at: 2999-12-31T25:00",
+            f'21: {CERTIFICATE}.retires_at: "2999-12-31T25:00" is no date: hour must be in 0..23',
         ),
         (
             "roles: [verify, encrypt]",

@@ -6,6 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
+from django.db import connection as database
 from pytest_django import Settings
 
 from partners.models import KeyPair
@@ -66,6 +67,14 @@ def test_a_value_that_changed_meanwhile_is_left_alone(pair: KeyPair) -> None:
 def database_errors() -> list[str]:
     found = run_checks(tags=["database"], databases=["default"])
     return [message.msg for message in found if message.id == "partners.E001"]
+
+
+def test_the_check_waits_for_the_first_migration(
+    pair: KeyPair, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AS2_KEY_RING = [NEW]
+    monkeypatch.setattr(database.introspection, "table_names", list)
+    assert database_errors() == []
 
 
 def test_the_check_passes_while_every_key_can_be_read(pair: KeyPair) -> None:
