@@ -72,6 +72,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """What connections call it."""
 
+    @property
+    def streams(self) -> bool:
+        """Whether size is no matter; if not, ``Limits.whole_message`` bounds a message."""
+
     def receiver(
         self,
         headers: Headers,

@@ -7,7 +7,7 @@ in ``receive``.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from as2gateway import mime
 from as2gateway.algorithms import DigestAlgorithm
@@ -81,6 +81,8 @@ class Message:
         self.content_type = ""
         self.filename = ""
         self.notes: list[str] = []
+        #: what reads its layers: an engine's own
+        self.readers = NATIVE
         self._layers: dict[int, LayerFacts] = {}
 
     def passed(self, depth: int, facts: LayerFacts) -> None:
@@ -129,6 +131,34 @@ class Inner:
 
 
 LayerParser = Callable[[Source, Message, Inner], Parser[bytes, LayerFacts]]
+
+
+class EntityReader(Protocol):
+    """Reads the layer that a MIME entity is."""
+
+    def __call__(
+        self, source: Source, message: Message, inner: Inner, entity: Entity
+    ) -> Parser[bytes, LayerFacts]:
+        """Give what is inside to ``inner``, and return what was learnt."""
+
+
+class CMSReader(Protocol):
+    """Reads the layer that a CMS structure is; the source stands at its content."""
+
+    def __call__(
+        self, source: Source, message: Message, inner: Inner, info: ContentInfo
+    ) -> Parser[bytes, LayerFacts]:
+        """Give what is inside to ``inner``, and return what was learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReaders:
+    """What reads each kind of layer."""
+
+    multipart_signed: EntityReader
+    opaque: CMSReader
+    enveloped: CMSReader
+    compressed: CMSReader
 
 
 def pour(parser: Parser[bytes, R], sink: Callable[[bytes], Iterator[T]]) -> Parser[T, R]:
@@ -194,7 +224,7 @@ def read_multipart_signed(
     boundary = entity.content_type.boundary
     if not boundary:
         raise IntegrityCheckFailed("multipart/signed without a boundary")
-    micalg = _announced(entity)
+    micalg = announced(entity)
     cover = _Cover(message, micalg)
     try:
         yield from mime.read_preamble(source, boundary)
@@ -204,7 +234,8 @@ def read_multipart_signed(
         yield from inner.end()
         if last:
             raise IntegrityCheckFailed("multipart/signed with only one part")
-        signature = yield from _read_signature(source, message, boundary)
+        octets = yield from read_signature(source, message, boundary)
+        signature = signed.parse(octets, message.limits)
     except MalformedMessage as fault:
         raise IntegrityCheckFailed(f"multipart/signed is broken: {fault}") from fault
     facts = _verify_cover(message, signature, cover.digests)
@@ -238,7 +269,8 @@ class _Cover:
         return self._running.digests
 
 
-def _announced(entity: Entity) -> frozenset[DigestAlgorithm]:
+def announced(entity: Entity) -> frozenset[DigestAlgorithm]:
+    """The digests that a multipart/signed names in ``micalg``, as far as they are known."""
     found = set()
     for name in (entity.content_type.get("micalg") or "").split(","):
         try:
@@ -248,8 +280,8 @@ def _announced(entity: Entity) -> frozenset[DigestAlgorithm]:
     return frozenset(found)
 
 
-def _read_signature(source: Source, message: Message, boundary: str) -> Wait[signed.SignedData]:
-    """Read the second part, which must be the last, and the SignedData in it."""
+def read_signature(source: Source, message: Message, boundary: str) -> Wait[bytes]:
+    """Read the second part, which must be the last: the SignedData in it, not parsed yet."""
     octets, last = yield from _whole(mime.read_part(source, boundary), message.limits.signature)
     part = Source()
     part.feed(octets)
@@ -264,8 +296,7 @@ def _read_signature(source: Source, message: Message, boundary: str) -> Wait[sig
             raise IntegrityCheckFailed("multipart/signed with more than two parts")
         message.notes.append("the last boundary of multipart/signed is not closed")
     decoder = mime.cms_decoder(headers.get("Content-Transfer-Encoding"))
-    body = decoder.update(octets[len(head) :]) + decoder.finish()
-    return signed.parse(body, message.limits)
+    return decoder.update(octets[len(head) :]) + decoder.finish()
 
 
 def _whole(part: Parser[bytes, R], limit: int) -> Wait[tuple[bytes, R]]:
@@ -318,3 +349,6 @@ def _verify(
     return LayerFacts(
         LayerKind.SIGNED, digest=signer.digest, certificate=signer.certificate.fingerprint
     )
+
+
+NATIVE = LayerReaders(read_multipart_signed, read_opaque, read_enveloped, read_compressed)

@@ -20,6 +20,7 @@ class NativeEngine:
     """An ``engine.Engine`` of our own: RFC 4130 on cryptographic primitives and nothing else."""
 
     name: str = "native"
+    streams: bool = True
     #: gives that many random octets, for keys, vectors and boundaries
     entropy: Callable[[int], bytes] = os.urandom
 

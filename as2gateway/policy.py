@@ -83,6 +83,8 @@ class Limits:
     ratio: int = 1032  # zlib's own ceiling is 1032:1; lower it where bombs are a worry
     #: an MDN is read into memory
     mdn: int = 1024 * 1024
+    #: a message, for an engine that does not stream; pyas2lib takes some ten times as much memory
+    whole_message: int = 50 * 1000 * 1000
 
 
 @dataclass(frozen=True, slots=True)

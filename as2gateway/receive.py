@@ -1,9 +1,10 @@
 """Reading a message: layers peel off until the payload is bare. RFC 4130, sections 2.4 and 7.4.3.
 
-Two tables say which parser of ``layers`` reads what: one by content type, one by the object
-identifier of a CMS structure. What a layer makes is all that the next one in gets to see, so each
-layer that is found covers all of the payload. Of several faults the outermost counts, since it
-explains those further in, and all are told only once the input has ended.
+Two tables say what reads what: one by content type, one by the object identifier of a CMS
+structure. The layers themselves are read by an engine's ``LayerReaders``. What a layer makes is all
+that the next one in gets to see, so each layer that is found covers all of the payload. Of several
+faults the outermost counts, since it explains those further in, and all are told only once the
+input has ended.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +28,6 @@ from as2gateway.errors import (
 from as2gateway.events import (
     Accepted,
     Facts,
-    LayerFacts,
     LayerKind,
     Reading,
     Rejected,
@@ -36,16 +36,15 @@ from as2gateway.events import (
 )
 from as2gateway.headers import Headers
 from as2gateway.layers import (
+    NATIVE,
     AnotherReading,
     Around,
+    CMSReader,
     Entity,
     Inner,
     LayerParser,
+    LayerReaders,
     Message,
-    read_compressed,
-    read_enveloped,
-    read_multipart_signed,
-    read_opaque,
 )
 from as2gateway.mic import RunningDigests
 from as2gateway.policy import InboundPolicy, Limits
@@ -60,6 +59,9 @@ _TRANSFER_ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-pri
 class MessageReceiver:
     """Reads one message: an ``engine.Receiver``."""
 
+    #: what takes each kind of layer off
+    readers: LayerReaders = NATIVE
+
     def __init__(
         self,
         headers: Headers,
@@ -72,6 +74,7 @@ class MessageReceiver:
         self._fault = request.failure if request else None
         digest = (request.digest if request else None) or policy.default_digest
         self._message = Message(headers, policy, limits, reading, digest)
+        self._message.readers = self.readers
         self._layer = Layer(partial(_read_message, message=self._message))
 
     def feed(self, data: bytes) -> Iterator[UnverifiedPayload]:
@@ -196,7 +199,7 @@ def _read_layer(
 
 
 def _read_multipart(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
-    read = partial(read_multipart_signed, entity=entity)
+    read = partial(message.readers.multipart_signed, entity=entity)
     layer = partial(
         _read_layer, message=message, around=entity.around, kind=LayerKind.SIGNED, read=read
     )
@@ -241,7 +244,8 @@ def _read_content_info(source: Source, message: Message, entity: Entity) -> Pars
         raise DecryptionFailed("encrypted with an AEAD cipher, which is not supported")
     if info.oid not in _BY_OID:
         raise MalformedMessage(f"CMS content type {info.oid} is not supported")
-    kind, read = _BY_OID[info.oid]
+    kind, choose = _BY_OID[info.oid]
+    read = choose(message.readers)
     yield from _read_layer(source, message, entity.around, kind, partial(read, info=info))
 
 
@@ -255,14 +259,12 @@ def _reader(entity: Entity) -> _BodyParser:
 _BY_CONTENT_TYPE: Mapping[str, _BodyParser] = MappingProxyType(
     {"multipart/signed": _read_multipart}
 )
-_BY_OID: Mapping[str, tuple[LayerKind, Callable[..., Parser[bytes, LayerFacts]]]] = (
-    MappingProxyType(
-        {
-            oids.SIGNED_DATA: (LayerKind.SIGNED, read_opaque),
-            oids.ENVELOPED_DATA: (LayerKind.ENVELOPED, read_enveloped),
-            oids.COMPRESSED_DATA: (LayerKind.COMPRESSED, read_compressed),
-        }
-    )
+_BY_OID: Mapping[str, tuple[LayerKind, Callable[[LayerReaders], CMSReader]]] = MappingProxyType(
+    {
+        oids.SIGNED_DATA: (LayerKind.SIGNED, lambda readers: readers.opaque),
+        oids.ENVELOPED_DATA: (LayerKind.ENVELOPED, lambda readers: readers.enveloped),
+        oids.COMPRESSED_DATA: (LayerKind.COMPRESSED, lambda readers: readers.compressed),
+    }
 )
 #: layers that come once: MIME-03; one private-key operation a message (threats R12)
 _ONCE: Mapping[LayerKind, type[AS2Error]] = MappingProxyType(
