@@ -1,0 +1,84 @@
+"""The AS2 URL through all of Django, as a WSGI server calls it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+
+from messages import failpoints
+from messages.models import Message
+from partners.models import Connection
+from tests.messages import sender
+from tests.messages.sender import message
+from tests.messages.wsgi import environment, post
+
+# Requests begin and end as in service, which no surrounding transaction would outlive.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("home")]
+
+
+def call(request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send a raw request to the application: status, header fields and body of its answer."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+        started.append((status, headers))
+
+    with environment(request) as environ:
+        answer: Iterable[bytes] = WSGIHandler()(environ, start_response)  # type: ignore[arg-type]  # a plain start_response
+        body = b"".join(answer)
+        answer.close()  # type: ignore[attr-defined]  # WSGI's, where there is one
+    [(status, headers)] = started
+    return int(status[:3]), dict(headers), body
+
+
+def test_a_message_is_answered_by_its_mdn(connection: Connection) -> None:
+    sent = message()
+    status, headers, body = call(post(sent.body, sent.fields))
+    assert status == 200
+    assert headers["Content-Type"].startswith("multipart/signed; ")
+    assert (headers["AS2-From"], headers["AS2-To"]) == ("VENDOR", "AMAZON")
+    assert headers["Content-Length"] == str(len(body))
+    assert "Set-Cookie" not in headers
+    assert Message.objects.get().state == "accepted"
+
+
+def test_no_answer_is_an_empty_one_with_its_length(connection: Connection) -> None:
+    sent = message().with_fields(Disposition_Notification_To=None)
+    status, headers, body = call(post(sent.body, sent.fields))
+    assert (status, headers["Content-Length"], body) == (200, "0", b"")
+    assert "Content-Type" not in headers
+
+
+def test_the_host_of_a_request_does_not_matter(connection: Connection) -> None:
+    sent = message().with_fields(Host="10.0.0.7:8443")
+    assert call(post(sent.body, sent.fields))[0] == 200
+
+
+def test_head_says_that_the_url_is_right() -> None:
+    status, headers, body = call(b"HEAD /as2 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (status, headers["Content-Length"], body) == (200, "0", b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "FOO"])
+def test_other_methods_are_refused(method: str) -> None:
+    request = f"{method} /as2 HTTP/1.1\r\nHost: a\r\nX-Secret: 1\r\nContent-Length: 0\r\n\r\n"
+    status, headers, body = call(request.encode())
+    assert (status, headers["Allow"]) == (405, "POST, HEAD")
+    assert b"secret" not in body.lower()
+
+
+def test_a_refusal_is_plain_text(connection: Connection) -> None:
+    status, headers, body = call(post(b"x", {"Content-Type": "text/plain"}))
+    assert (status, headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert body == b"This is no AS2 message: the AS2-From field is missing.\n"
+
+
+def test_a_crash_after_the_answer_changes_nothing(connection: Connection) -> None:
+    sent = message()
+    failpoints.arm("rx.answered=eio")
+    with pytest.raises(OSError, match=r"rx\.answered"):
+        call(post(sent.body, sent.fields))
+    failpoints.arm("")
+    sender.verify(sent.send(), sent)
+    assert Message.objects.count() == 1
