@@ -6,10 +6,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from audit.badges import badge
 from audit.links import link_to
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
 from messages import delivering, dispatch
-from messages.admin.words import DELIVERY_TONES, badge, moment
+from messages.admin.words import DELIVERY_TONES, moment
 from messages.models import Delivery, DeliveryState
 
 
@@ -42,7 +43,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         for row in released:
             dispatch.wake_delivery(row.pk)
         if released:
-            flash.success(request, f"{len(released)} deliveries are tried again now.")
+            flash.success(request, f"Deliveries that are tried again now: {len(released)}.")
         if len(released) < len(queryset):
             flash.info(request, "Deliveries that are not held were left alone.")
 

@@ -6,9 +6,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from audit.badges import Tone, badge
 from audit.links import link_to
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
-from messages.admin.words import MDN_TONES, Tone, badge, moment
+from messages.admin.words import MDN_TONES, moment
 from messages.models import MDN, MDNState
 
 

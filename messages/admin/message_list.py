@@ -10,12 +10,13 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from audit.badges import badge
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
 from messages.admin import downloads, resending
 from messages.admin.filters import AttentionFilter, ConnectionFilter
 from messages.admin.message_page import build_page
 from messages.admin.verdicts import mdn_verdict
-from messages.admin.words import STATE_TONES, badge, moment, size
+from messages.admin.words import STATE_TONES, moment, size
 from messages.models import MDN, Direction, Message, State
 
 _ARROWS = {Direction.INBOUND: "south_west", Direction.OUTBOUND: "north_east"}

@@ -8,12 +8,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
+from audit.badges import Tone
 from audit.links import link_to
 from messages.admin.downloads import What, may_download
 from messages.admin.resending import may_resend
 from messages.admin.timeline import Entry, read_history, timeline
 from messages.admin.verdicts import MDNVerdict, Verdict, mdn_verdict, verdict
-from messages.admin.words import STATE_TONES, Tone, size
+from messages.admin.words import STATE_TONES, size
 from messages.models import Message, State
 from partners.models import KeyPair, PartnerCertificate
 

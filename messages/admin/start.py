@@ -9,10 +9,11 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from audit.badges import Tone
 from audit.links import list_of, page_of
 from messages.admin import attention
 from messages.admin.verdicts import verdict
-from messages.admin.words import Tone, moment
+from messages.admin.words import moment
 from messages.models import Delivery, Message, State, UnknownSender
 from partners.models import KeyPair, PartnerCertificate
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from django.db.models import Q
 
+from audit.badges import Tone
 from audit.models import AuditEvent
-from messages.admin.words import DELIVERY_TONES, MDN_TONES, Tone, duration
+from messages.admin.words import DELIVERY_TONES, MDN_TONES, duration
 from messages.models import MDN, Attempt, Delivery, DeliveryState, Direction, MDNState, Message
 
 #: Audit events shown; a message that has more is looked up in the audit trail itself.

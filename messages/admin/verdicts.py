@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from as2gateway.policy import MDNMode
-from messages.admin.words import STATE_TONES, Tone, moment
+from audit.badges import Tone
+from messages.admin.words import STATE_TONES, moment
 from messages.models import MDN, Direction, MDNState, Message, State
 from partners.models import ConnectionState
 

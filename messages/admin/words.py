@@ -1,25 +1,12 @@
 """Words and colours: how times, sizes and states are shown on every page."""
 
 import datetime as dt
-from enum import StrEnum
 from typing import Final
 
 from django.template.defaultfilters import filesizeformat
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
+from audit.badges import Tone
 from messages.models import DeliveryState, MDNState, State
-
-
-class Tone(StrEnum):
-    """What a colour says; the value is a class of the style sheet."""
-
-    GOOD = "good"
-    BAD = "bad"
-    WARN = "warn"
-    BUSY = "busy"
-    PLAIN = "plain"
-
 
 STATE_TONES: Final = {
     State.RECEIVED: Tone.BUSY,
@@ -47,11 +34,6 @@ DELIVERY_TONES: Final = {
     DeliveryState.DONE: Tone.GOOD,
     DeliveryState.HELD: Tone.WARN,
 }
-
-
-def badge(tone: Tone, text: str) -> SafeString:
-    """Show a word on a coloured ground; the word alone says it too."""
-    return format_html('<span class="as2-badge as2-{}">{}</span>', tone.value, text)
 
 
 def moment(at: dt.datetime | None) -> str:

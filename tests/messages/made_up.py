@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from audit.recording import Subject, record
@@ -132,3 +133,11 @@ def delivery(row: Message, state: DeliveryState = DeliveryState.DONE, **fields: 
 def event(row: Any, tag: Tag, text: str, **given: Any) -> None:
     """Write an audit event about a row."""
     record(tag, Subject.of(row), text, **given)
+
+
+def user(*permissions: str) -> User:
+    """Make somebody who may log in to the pages, and has these permissions of ours."""
+    row = User.objects.create_user(f"user{next(_numbers)}", is_staff=True)
+    names = [name.partition(".")[2] for name in permissions]
+    row.user_permissions.set(Permission.objects.filter(codename__in=names))
+    return row
