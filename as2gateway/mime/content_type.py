@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Self
 
@@ -31,6 +32,8 @@ _PKCS7_SIGNATURE = frozenset(
 )
 
 
+# A partner repeats itself from message to message: only boundaries are new each time.
+@lru_cache(maxsize=64)
 def read_parameters(text: str) -> Mapping[str, str]:
     r"""Read ``; name=value`` pairs, names in lower case; of a repeated name the first counts.
 
