@@ -1,7 +1,9 @@
 """Claims: which outbound message may be sent now, and keeping it while that takes.
 
 A connection sends a few messages at a time, or strictly one after the other. Both are counted from
-live leases under a lock on the connection's row, so that the limit holds over all workers.
+live leases under a lock on the connection's row, so that the limit holds over all workers. While a
+partner cannot be reached its connection rests between attempts, however many messages are due: a
+dead partner must not keep all workers waiting for it (threats SD12).
 """
 
 import datetime as dt
@@ -14,9 +16,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages.dispatch import wake_send
-from messages.models import Direction, Message, State
+from messages.models import Attempt, Direction, Message, State
+from messages.models.attempts import UNREACHABLE
 from messages.models.messages import OPEN_OUTBOUND
 from partners.models import Connection, ConnectionState
+
+#: How long a connection rests after an attempt that did not reach the partner's server.
+REST = dt.timedelta(minutes=1)
 
 
 class LeaseLost(Exception):
@@ -71,6 +77,8 @@ def claim(message_pk: int, now: dt.datetime) -> Claim | None:
         rows = Connection.objects.select_related("organization", "partner")
         rows = rows.prefetch_related("certificates", "organization__keys")
         connection = rows.select_for_update(of=("self",)).get(pk=message.connection_id)
+        if _rest(message, connection, now):
+            return None
         free = _free_slots(message, connection, now)
         if free < 1 or not message.claim(now, lease(), state=State.SENDING):
             return None
@@ -86,6 +94,26 @@ def wake_next(connection_pk: int) -> None:
     pk = due.order_by("pk").values_list("pk", flat=True).first()
     if pk is not None:
         wake_send(pk)
+
+
+def _rest(message: Message, connection: Connection, now: dt.datetime) -> bool:
+    """Put a message off if its partner could not be reached a moment ago; whether it was.
+
+    Not if the connection has been changed since, nor a message that an operator sends again.
+    """
+    if message.attempts and not message.tries:
+        return False
+    fault = (
+        Attempt.objects.filter(message__connection=connection, error_class__in=UNREACHABLE)
+        .filter(ended_at__gt=max(now - REST, connection.updated_at))
+        .order_by("-ended_at")
+        .first()
+    )
+    if fault is None or fault.ended_at is None:
+        return False
+    text = f"Waits since the partner could not be reached a moment ago: {fault.error_text}."
+    message.settle(due_at=fault.ended_at + REST, failure_code="resting", failure_text=text)
+    return True
 
 
 def _free_slots(message: Message, connection: Connection, now: dt.datetime) -> int:

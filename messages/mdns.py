@@ -162,8 +162,8 @@ def _check_mic(mdn: UnverifiedMDN, message: Message, signer: str) -> None:
         return
     if mdn.mic_fault:
         raise IntegrityCheckFailed(mdn.mic_fault)
-    repeated = settlement.is_duplicate_notice(mdn.disposition)
-    if mdn.mic is None and (not signer or repeated):
+    repetition = settlement.is_notice_of_repetition(mdn.disposition, message)
+    if mdn.mic is None and (repetition or not signer):
         # An unsigned MDN need not carry one (RFC 4130 §7.4.3). A notice that our repeated POST was
         # a duplicate is made before any digest is, by OpenAS2 for one (threats R26).
         return

@@ -38,18 +38,17 @@ _ASK = "Ask the partner what went wrong there."
 _SHOWN = 300
 
 
-def is_duplicate_notice(disposition: Disposition) -> bool:
-    """Whether it says that the partner had the message already."""
-    return _DUPLICATE in disposition.text.lower()
+def is_notice_of_repetition(disposition: Disposition, message: Message) -> bool:
+    """Whether it says that the partner had the message already, and we have repeated it indeed."""
+    return message.attempts > 1 and _DUPLICATE in disposition.text.lower()
 
 
 def is_acceptance(disposition: Disposition, message: Message) -> bool:
     """Whether it says that the partner has the message.
 
-    A duplicate notice does too if we have sent the message more than once: then it is our own
-    repetition that they have recognised, and the first copy was taken (threats SD5, R26).
+    A notice of our own repetition does, also as an error: the first copy was taken (SD5, R26).
     """
-    return disposition.positive or (is_duplicate_notice(disposition) and message.attempts > 1)
+    return disposition.positive or is_notice_of_repetition(disposition, message)
 
 
 def by_mdn(row: MDN, disposition: Disposition) -> None:

@@ -20,6 +20,10 @@ class ErrorClass(models.TextChoices):
     LOST = "lost"
 
 
+#: Faults that show that the partner's server is not there at all, whatever is sent to it.
+UNREACHABLE = (ErrorClass.DNS, ErrorClass.CONNECT, ErrorClass.TLS)
+
+
 class Attempt(models.Model):
     """One POST and what came of it."""
 
@@ -49,6 +53,14 @@ class Attempt(models.Model):
             ),
             models.UniqueConstraint(fields=["message", "number"], name="attempt_number_once"),
             models.UniqueConstraint(fields=["mdn", "number"], name="mdn_attempt_number_once"),
+        ]
+        indexes = [
+            # Few rows, looked at before each attempt: is the partner known to be away?
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(error_class__in=UNREACHABLE),
+                name="attempt_unreachable",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -99,6 +99,11 @@ def with_wrong_mic(report: MDNReport) -> MDNReport:
     return replace(report, mic=MIC(bytes(32), DigestAlgorithm.SHA256))
 
 
+def with_unreadable_mic(report: MDNReport) -> MDNReport:
+    """Report a MIC by an algorithm that nobody knows."""
+    return replace(report, mic_spelling="rot13")
+
+
 def for_another_message(report: MDNReport) -> MDNReport:
     """Report on a message that was never sent."""
     return replace(report, original_message_id="<another@vendor>")

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.models import AuditEvent
 from messages.models import Message
 from messages.sending import enqueue
 from tests import factories
@@ -106,6 +107,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     factories.connection()
     with pytest.raises(CommandError, match=r"gone\.edi was not queued: No such file"):
         send(tmp_path / "gone.edi", theirs="AMAZON")
+
+
+def test_a_user_without_a_name_can_send(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.os.environ", {})
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    factories.connection()
+    send(order, theirs="AMAZON", wait=0)
+    assert AuditEvent.objects.get(tag="message:outbound:queued").actor == "shell:unknown"
 
 
 # ------------------------------------------------------------------------- messages

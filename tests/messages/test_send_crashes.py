@@ -1,7 +1,8 @@
-"""Sending through crashes: a process is killed at each step, and the next one finishes the work."""
+"""Sending through crashes and races: killed at each step, the next process finishes the work."""
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,12 +11,13 @@ from django.db import connections
 from pytest_django import Settings
 
 from messages import failpoints, outbox
+from messages.mdns import take_mdn
 from messages.models import ErrorClass, Message, State
 from messages.sending import enqueue, send
 from messages.store import get_store
 from tests import factories
 from tests.messages.partner import Partner
-from tests.messages.servers import Peer, serve
+from tests.messages.servers import Peer, answer, serve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,6 +62,21 @@ def test_wherever_a_worker_dies_the_message_is_delivered(peer: Peer, place: str)
     assert len(peer.requests) == int(PLACES[place])
     assert finish(message).state == State.DELIVERED
     assert len({*peer.requests}) == 1  # one Message-ID and one string of octets (I5)
+
+
+def test_an_mdn_that_comes_before_the_answer_to_our_post_wins(peer: Peer) -> None:
+    def report_first(connection: socket.socket, request: bytes) -> None:
+        mdn = Partner().mdn_for(request)
+        take_mdn(mdn.headers, mdn.body, None)
+        connections.close_all()  # this thread's own
+        connection.sendall(answer(b"", "202 Accepted"))
+
+    with serve(report_first) as hasty:
+        message = enqueue(factories.connection(url=hasty.url, mdn="async"), [b"order"])
+        send(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == (State.DELIVERED, 1)
+    assert message.attempt_rows.get().http_status == 202
 
 
 @pytest.mark.parametrize("place", ["tx.posted", "tx.answered"])

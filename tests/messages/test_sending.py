@@ -24,6 +24,7 @@ from tests.messages.partner import (
     for_another_message,
     refusing,
     reporting,
+    with_unreadable_mic,
     with_wrong_mic,
 )
 from tests.messages.servers import Script, answer, serve
@@ -178,6 +179,12 @@ def test_exactly_the_stored_bytes_go_out_with_their_length(partner: Partner) -> 
             "refused",
         ),
         (Partner(change=reporting("processed", with_mic=False)), "integrity-check-failed", "MIC"),
+        (Partner(change=with_unreadable_mic), "integrity-check-failed", "unreadable"),
+        (
+            Partner(change=reporting("processed/warning: duplicate-document", with_mic=False)),
+            "integrity-check-failed",
+            "MIC",
+        ),
     ],
 )
 def test_an_mdn_that_proves_nothing_good_fails_the_message_at_once(
@@ -255,6 +262,13 @@ def test_an_mdn_with_an_error_status_is_information_only(partner: Partner) -> No
     assert (message.state, message.failure_code) == (State.QUEUED, "http-500")
     assert "The MDN with it says: processed" in message.failure_text
     assert message.mdns.get().state == MDNState.UNMATCHED
+
+
+def test_an_unreadable_mdn_with_an_error_status_is_kept_too() -> None:
+    broken = answer(b"x", "500 Ouch", "Content-Type: multipart/report; boundary=x")
+    message = attempt(broken)
+    assert message.failure_text == "The partner answered 500 and said “x”."
+    assert message.mdns.get().disposition == ""
 
 
 def test_gaps_grow_and_retry_after_is_honoured() -> None:
@@ -336,6 +350,14 @@ def test_bytes_that_are_gone_fail_the_message(built: bool) -> None:
         send(message.pk)
     message.refresh_from_db()
     assert (message.state, message.failure_code) == (State.FAILED, "file-missing")
+
+
+def test_wire_bytes_that_changed_their_size_are_not_sent() -> None:
+    message = attempt(answer(b"", "503 Later"))
+    Message.objects.update(wire_size=1)
+    message = again(message, b"")
+    assert (message.state, message.failure_code) == (State.FAILED, "not-built")
+    assert "has changed its size" in message.failure_text
 
 
 @pytest.fixture

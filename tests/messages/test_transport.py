@@ -148,6 +148,17 @@ def test_an_answer_that_drips_ends_with_the_total_time() -> None:
     )
 
 
+def test_a_partner_that_keeps_us_sending_is_given_up_in_time() -> None:
+    def slowly() -> Iterator[bytes]:
+        yield b"a"
+        time.sleep(2.5)  # the watchdog looks once a second
+        yield b"b"
+
+    with serve(answer()) as peer, pytest.raises(TransportError) as caught:
+        post(peer.url, FIELDS, slowly(), 2, PostOptions(total=0.1))
+    assert caught.value.error_class is ErrorClass.TIMEOUT
+
+
 def test_an_answer_before_the_end_of_the_body_is_read() -> None:
     def slowly() -> Iterator[bytes]:
         for _ in range(200):
@@ -178,6 +189,27 @@ def test_a_port_where_nobody_listens_is_a_fault_of_the_connection() -> None:
     error = fault(peer.url)
     assert error.error_class is ErrorClass.CONNECT
     assert "Connection refused" in error.text
+
+
+def test_a_host_that_does_not_answer_is_a_fault_of_the_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]  # more than the queue of the server holds
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+        error = fault(f"http://127.0.0.1:{port}/", PostOptions(connect_timeout=0.3))
+        for client in waiting:
+            client.close()
+    assert (error.error_class, "did not answer within 0.3 s" in error.text) == (
+        ErrorClass.CONNECT,
+        True,
+    )
+
+
+def test_a_peer_that_is_gone_already_has_no_address() -> None:
+    with socket.socket() as unconnected:
+        assert transport._peer(unconnected) == ""
 
 
 @pytest.mark.parametrize("host", ["nobody.invalid", "a" * 64 + ".invalid", "a..b"])

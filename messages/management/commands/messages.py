@@ -42,7 +42,13 @@ class Command(BaseCommand):
 def describe(message: Message) -> dict[str, object]:
     """A message as JSON has it; times are ISO 8601 in UTC, sizes bytes."""
     mdns = [
-        {"state": mdn.state, "disposition": mdn.disposition, "mic_matched": mdn.mic_matched}
+        {
+            "state": mdn.state,
+            "disposition": mdn.disposition,
+            "signed": mdn.signed,
+            "signer": mdn.signer,
+            "mic_matched": mdn.mic_matched,
+        }
         for mdn in message.mdns.all()
     ]
     return {
@@ -58,6 +64,10 @@ def describe(message: Message) -> dict[str, object]:
         "edi_standard": message.edi_standard,
         "edi_type": message.edi_type,
         "edi_control_number": message.edi_control_number,
+        "signed": message.signed,
+        "encrypted": message.encrypted,
+        "compressed": message.compressed,
+        "mdn_mode": message.mdn_mode,
         "attempts": message.attempts,
         "created_at": message.created_at.isoformat(),
         "finished_at": message.finished_at.isoformat() if message.finished_at else None,

@@ -1,0 +1,153 @@
+"""Claims: keeping a message for as long as sending takes, and letting dead partners rest."""
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import time_machine
+from django.db.models.signals import post_save
+from django.utils import timezone
+from pytest_django import Settings
+
+from messages import claims, wire
+from messages.claims import Claim, LeaseLost, claim
+from messages.models import Attempt, Message, State
+from messages.sending import enqueue, resend, send
+from messages.store import get_store
+from tests import factories
+from tests.messages.partner import Partner
+from tests.messages.servers import answer, serve
+
+pytestmark = pytest.mark.django_db
+
+
+def claimed(**fields: Any) -> Claim:
+    message = enqueue(factories.connection(**fields), [b"order"])
+    found = claim(message.pk, timezone.now())
+    assert found is not None
+    return found
+
+
+def lose(found: Claim) -> None:
+    """Let another worker have the message."""
+    Message.objects.filter(pk=found.message.pk).update(attempts=9)
+
+
+def due_at(message: Message) -> dt.datetime:
+    message.refresh_from_db()
+    assert message.due_at is not None
+    return message.due_at
+
+
+def test_the_lease_is_renewed_while_chunks_last(settings: Settings) -> None:
+    found = claimed()
+    before = due_at(found.message)
+    chunks = found.keep([b"a", b"b"])
+    settings.AS2_SEND_LEASE = 0  # any time is a quarter of it
+    next(chunks)
+    settings.AS2_SEND_LEASE = 7200
+    assert due_at(found.message) < before
+    assert list(chunks) == [b"b"]
+
+
+def test_the_end_of_a_long_body_leaves_a_whole_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = claimed()
+    before = due_at(found.message)
+    moments = iter([0.0, 100.0, 100.0])  # start, one chunk, end: no renewal was due in between
+    monkeypatch.setattr(claims, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    assert list(found.keep([b"a"])) == [b"a"]
+    assert due_at(found.message) > before
+
+
+def test_whoever_lost_the_lease_reads_no_further(settings: Settings) -> None:
+    found = claimed()
+    lose(found)
+    settings.AS2_SEND_LEASE = 0
+    with pytest.raises(LeaseLost):
+        list(found.keep([b"a", b"b"]))
+
+
+def test_whoever_lost_the_lease_leaves_no_wire_file() -> None:
+    found = claimed()
+    lose(found)
+    before = {*get_store().root.rglob("*.wire")}
+    with pytest.raises(LeaseLost):
+        wire.build(found, timezone.now())
+    assert {*get_store().root.rglob("*.wire")} == before
+
+
+def test_a_message_that_is_lost_while_it_is_sent_is_left_to_others(settings: Settings) -> None:
+    def take_over(**_: object) -> None:
+        Message.objects.update(attempts=9)
+
+    settings.AS2_SEND_LEASE = 0  # renewed at each chunk
+    with serve(answer(b"", "400 Bad")) as peer:
+        message = enqueue(factories.connection(url=peer.url), [b"order"])
+        post_save.connect(take_over, Attempt)
+        try:
+            send(message.pk)
+        finally:
+            post_save.disconnect(take_over, Attempt)
+    message.refresh_from_db()
+    assert (message.state, message.attempts) == (State.SENDING, 9)
+
+
+# ------------------------------------------------------------------------- resting
+
+
+@pytest.fixture
+def dead() -> Message:
+    """A message whose partner could not be reached."""
+    with serve(b"") as gone:
+        pass
+    message = enqueue(factories.connection(url=gone.url), [b"order"])
+    send(message.pk)
+    message.refresh_from_db()
+    assert message.failure_code == "connect"
+    return message
+
+
+def test_after_a_failed_connection_other_messages_wait_a_minute(dead: Message) -> None:
+    other = enqueue(dead.connection, [b"other"])
+    send(other.pk)
+    wait = due_at(other) - timezone.now()
+    assert dt.timedelta(seconds=50) < wait <= claims.REST
+    assert (other.attempts, other.failure_code) == (0, "resting")
+    assert "refused" in other.failure_text
+
+
+def test_after_the_rest_they_are_sent(dead: Message) -> None:
+    other = enqueue(dead.connection, [b"other"])
+    send(other.pk)
+    with time_machine.travel(due_at(other), tick=True):
+        send(other.pk)
+    other.refresh_from_db()
+    assert other.attempts == 1
+
+
+def test_a_changed_connection_does_not_rest(dead: Message) -> None:
+    other = enqueue(dead.connection, [b"other"])
+    with serve(Partner().answers) as peer:
+        dead.connection.url = peer.url
+        dead.connection.save()
+        send(other.pk)
+    other.refresh_from_db()
+    assert (other.state, other.failure_text) == (State.DELIVERED, "")
+
+
+def test_what_an_operator_sends_again_does_not_rest(dead: Message) -> None:
+    assert resend(dead, "ann")
+    send(dead.pk)
+    dead.refresh_from_db()
+    assert dead.attempts == 2
+
+
+def test_another_connection_does_not_rest(dead: Message) -> None:
+    owner, company = dead.connection.organization, factories.partner("Other")
+    with serve(answer()) as peer:
+        elsewhere = factories.connection(owner, company, as2_id="OTHER", url=peer.url)
+        message = enqueue(elsewhere, [b"order"])
+        send(message.pk)
+    message.refresh_from_db()
+    assert message.attempts == 1
