@@ -66,7 +66,7 @@ def compose(
     compress_first = policy.sign is not None and policy.compress is Compression.BEFORE_SIGNING
     if compress_first:
         entity = _compressed(entity)
-    digests = RunningDigests({*KEPT_DIGESTS, _digest(policy)})
+    digests = kept_digests(policy)
     # Only a payload that nothing is wrapped around has a MIC without header fields (§7.3.1).
     wrapped = policy.sign or policy.encrypt or policy.compress is not Compression.NONE
     entity = _digested(entity, digests, with_headers=bool(wrapped))
@@ -76,7 +76,12 @@ def compose(
         entity = _compressed(entity)
     if policy.encrypt is not None:
         entity = _encrypted(entity, policy, entropy)
-    return MessageComposition(_http_headers(entity, policy, stamp), entity, digests)
+    return MessageComposition(http_headers(entity.headers, policy, stamp), entity, digests)
+
+
+def kept_digests(policy: OutboundPolicy) -> RunningDigests:
+    """Digests to be run over what the partner's MIC is over (MIC-11)."""
+    return RunningDigests({*KEPT_DIGESTS, _digest(policy)})
 
 
 def _digest(policy: OutboundPolicy) -> DigestAlgorithm:
@@ -213,9 +218,13 @@ def _pkcs7_mime(smime_type: str, name: str) -> Headers:
 # Header fields -------------------------------------------------------------------------------
 
 
-def _http_headers(entity: _Entity, policy: OutboundPolicy, stamp: Stamp) -> Headers:
-    """Fields of the request. HTTP carries octets as they are, so no transfer encoding is named."""
-    wrapper = (field for field in entity.headers if field[0] != "Content-Transfer-Encoding")
+def http_headers(entity: Headers, policy: OutboundPolicy, stamp: Stamp) -> Headers:
+    """Fields of the request that carries an entity with these fields.
+
+    HTTP carries octets as they are, so no transfer encoding is named. Raises ValueError for a
+    policy that lacks a URL which it needs.
+    """
+    wrapper = (field for field in entity if field[0] != "Content-Transfer-Encoding")
     return Headers(
         (
             ("AS2-Version", "1.1"),  # compression is understood here (RFC 5402 §6)
