@@ -168,13 +168,9 @@ def _settle(mdn: MDN, attempt: Attempt, answer: Answer) -> None:
 
 
 def _finish(mdn: MDN, attempt: Attempt) -> None:
-    now = timezone.now()
-    with transaction.atomic():
-        attempt.save()
-        changes = {"state": MDNState.SENT, "due_at": None, "failure_text": ""}
-        if mdn.settle(**changes, finished_at=now) and mdn.message is not None:
-            text = f"The MDN was taken by {mdn.url}."
-            record(Tag.MDN_OUTBOUND_SENT, Subject.of(mdn.message), text)
+    attempt.save()
+    text = f"The MDN was taken by {mdn.url}."
+    _end(mdn, Tag.MDN_OUTBOUND_SENT, text, {"state": MDNState.SENT, "failure_text": ""})
     logger.info("%s: MDN posted to %s", mdn.original_message_id, mdn.url)
 
 
@@ -190,11 +186,15 @@ def _try_later(mdn: MDN, attempt: Attempt, text: str, asked: dt.timedelta | None
 
 
 def _give_up(mdn: MDN, text: str) -> None:
-    changes = {"state": MDNState.FAILED, "due_at": None, "failure_text": text}
-    with transaction.atomic():
-        if mdn.settle(**changes, finished_at=timezone.now()) and mdn.message is not None:
-            record(Tag.MDN_OUTBOUND_FAILED, Subject.of(mdn.message), text)
+    _end(mdn, Tag.MDN_OUTBOUND_FAILED, text, {"state": MDNState.FAILED, "failure_text": text})
     logger.error("%s: MDN given up: %s", mdn.original_message_id, text)
+
+
+def _end(mdn: MDN, tag: Tag, text: str, changes: dict[str, Any]) -> None:
+    """Write that it will not be posted any more, unless the lease was lost over it."""
+    with transaction.atomic():
+        if mdn.settle(**changes, due_at=None, finished_at=timezone.now()):
+            record(tag, Subject.of(mdn.message or mdn), text)
 
 
 def _advice(mdn: MDN, text: str) -> str:

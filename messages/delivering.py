@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -140,21 +140,16 @@ def _publish(delivery: Delivery) -> None:
 
 
 def _finish(delivery: Delivery) -> None:
-    changes = {"state": DeliveryState.DONE, "due_at": None, "failure_text": ""}
-    with transaction.atomic():
-        if delivery.settle(**changes, finished_at=timezone.now()):
-            text = f"Delivered to {delivery.target}."
-            record(Tag.DELIVERY_FOLDER_DONE, Subject.of(delivery.message), text)
+    changes = {"state": DeliveryState.DONE, "due_at": None, "finished_at": timezone.now()}
+    text = f"Delivered to {delivery.target}."
+    _settle(delivery, Tag.DELIVERY_FOLDER_DONE, text, {**changes, "failure_text": ""})
     failpoints.hit("dl.recorded")
     logger.info("%s: delivered to %s", delivery.message.message_id, delivery.target)
 
 
 def _hold(delivery: Delivery, text: str) -> None:
     changes = {"state": DeliveryState.HELD, "due_at": None, "failure_text": text}
-    with transaction.atomic():
-        # What is released is copied and checked anew, unless a whole copy is waiting.
-        if delivery.settle(**changes):
-            record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(delivery.message), text)
+    _settle(delivery, Tag.DELIVERY_FOLDER_FAILED, text, changes)
     logger.error("%s: delivery held: %s", delivery.message.message_id, text)
 
 
@@ -164,11 +159,17 @@ def _postpone(delivery: Delivery, error: OSError) -> None:
         f"The payload could not be written to {delivery.target}: {error.strerror or error}. "
         f"See to the folder {settings.AS2_INBOX}; the payload is safe here and is tried again."
     )
-    with transaction.atomic():
-        first = not delivery.failure_text
-        if delivery.settle(due_at=timezone.now() + gap, failure_text=text) and first:
-            record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(delivery.message), text)
+    # A disk that stays full for days is one event, not hundreds.
+    tag = None if delivery.failure_text else Tag.DELIVERY_FOLDER_FAILED
+    _settle(delivery, tag, text, {"due_at": timezone.now() + gap, "failure_text": text})
     logger.warning("%s: not delivered, next try in %s: %s", delivery.pk, gap, error)
+
+
+def _settle(delivery: Delivery, tag: Tag | None, text: str, changes: dict[str, Any]) -> None:
+    """Write how the attempt ended, unless the lease was lost over it."""
+    with transaction.atomic():
+        if delivery.settle(**changes) and tag is not None:
+            record(tag, Subject.of(delivery.message), text)
 
 
 def _inbox() -> Path:

@@ -203,7 +203,7 @@ def _read(environ: Environ, wanted: int, watched: Watched) -> bytes:
 def _watched(environ: Environ) -> AbstractContextManager[Watched]:
     # Other servers than gunicorn give no socket; their own time-outs must do.
     connection = environ.get("gunicorn.socket")
-    return nullcontext(Watched(None)) if connection is None else watchdog.watch(connection)
+    return nullcontext(Watched()) if connection is None else watchdog.watch(connection)
 
 
 def _too_large(limits: BodyLimits) -> Refused:

@@ -231,10 +231,8 @@ class Store:
         if directory in self._known:
             return
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for parent in directory.parents:
-            sync_directory(parent)
-            if parent == self.root:
-                break
+        for parent in directory.relative_to(self.root).parents:
+            sync_directory(self.root / parent)
         self._known.add(directory)
 
     def _path(self, key: str) -> Path:

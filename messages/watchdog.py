@@ -16,12 +16,11 @@ _INTERVAL = 1.0
 
 
 class Watched:
-    """A connection under watch, and the moment by which its current read must have ended."""
+    """What is known of a connection under watch: when its current read must have ended."""
 
-    __slots__ = ("connection", "deadline", "expired")
+    __slots__ = ("deadline", "expired")
 
-    def __init__(self, connection: socket.socket | None) -> None:
-        self.connection = connection
+    def __init__(self) -> None:
         self.deadline = float("inf")
         self.expired = False
 
@@ -31,16 +30,16 @@ class Watchdog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._watched: set[Watched] = set()
+        self._watched: dict[Watched, socket.socket] = {}
         self._lock = threading.Lock()
         self._awake = False
 
     @contextlib.contextmanager
     def watch(self, connection: socket.socket) -> Iterator[Watched]:
         """Watch a connection while the block runs; set ``deadline`` in monotonic seconds."""
-        watched = Watched(connection)
+        watched = Watched()
         with self._lock:
-            self._watched.add(watched)
+            self._watched[watched] = connection
             if not self._awake:
                 self._awake = True
                 threading.Thread(target=self._run, name="as2-watchdog", daemon=True).start()
@@ -48,17 +47,17 @@ class Watchdog:
             yield watched
         finally:
             with self._lock:
-                self._watched.discard(watched)
+                del self._watched[watched]
 
     def check(self) -> None:
         """Shut the receiving half of every connection whose deadline has passed."""
         now = self._clock()
         with self._lock:
-            late = [each for each in self._watched if not each.expired and each.deadline < now]
             # Under the lock: once its block has ended, a connection belongs to the next request.
-            for watched in late:
-                watched.expired = True
-                _shut(watched.connection)
+            for watched, connection in self._watched.items():
+                if not watched.expired and watched.deadline < now:
+                    watched.expired = True
+                    _shut(connection)
 
     def _run(self) -> None:
         while True:
@@ -70,11 +69,9 @@ class Watchdog:
                     return
 
 
-def _shut(connection: socket.socket | None) -> None:
+def _shut(connection: socket.socket) -> None:
     # The plain method also for a TLS socket, whose own would drop the session and with it the
     # means to answer. A connection that is gone meanwhile needs no shutting.
-    if connection is None:
-        return
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RD)
 

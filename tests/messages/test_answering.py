@@ -6,7 +6,7 @@ import time_machine
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from messages import receiving
+from messages import failpoints, receiving
 from messages.answering import post_mdn
 from messages.models import MDN, Attempt, Message
 from messages.store import get_store
@@ -150,3 +150,17 @@ def test_the_message_id_of_an_mdn_is_our_own(connection: Connection) -> None:
     connection.organization.save()
     reply = message().send()
     assert (reply.headers.get("Message-ID") or "").endswith("@edi.vendor.example>")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+def test_a_worker_past_its_lease_changes_nothing(
+    queued: MDN, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    def meanwhile(name: str) -> None:
+        if name == "mdn.post":  # another worker has claimed it
+            MDN.objects.filter(pk=queued.pk).update(attempts=9)
+
+    monkeypatch.setattr(failpoints, "hit", meanwhile)
+    post_to(queued, answer(status=status))
+    assert queued.state == "queued"
+    assert not AuditEvent.objects.filter(tag__startswith="mdn:outbound").exists()

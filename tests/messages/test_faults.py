@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from django import db
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.db import connection as database
 from pytest_django import Settings
 
@@ -88,6 +88,18 @@ def test_a_database_that_is_down_gives_no_verdict(
         assert sent.send().status == HTTPStatus.SERVICE_UNAVAILABLE
     assert stored_files() == []
     sender.verify(sent.send(), sent)
+
+
+def test_a_row_that_cannot_be_written_gives_no_verdict(connection: Connection) -> None:
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith('INSERT INTO "as2_messages_message"'):
+            raise IntegrityError("some other constraint")
+        return execute(sql, *rest)
+
+    sent = message()
+    with database.execute_wrapper(refuse):
+        assert sent.send().status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert not Message.objects.exists()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from messages import failpoints, receiving
 from messages.models import MDN, Delivery, Message
 from partners.models import Connection
 from tests.messages import sender
-from tests.messages.arrange import stored_files
+from tests.messages.arrange import PAYLOAD, stored_files
 from tests.messages.sender import asking_async, message
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
@@ -104,3 +104,41 @@ def test_a_worker_past_its_lease_writes_nothing(
     assert row.state == "received"
     assert not MDN.objects.exists()
     assert stored_files() == [".raw"]
+
+
+@pytest.mark.parametrize("payload", [PAYLOAD, b"another document"])
+def test_two_copies_processed_at_once_are_one_message(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, payload: bytes
+) -> None:
+    asking_async().send()
+    asking_async(payload=payload).send()
+    first, second = Message.objects.order_by("pk")
+
+    def meanwhile(name: str) -> None:
+        if name == "rx.verify":  # the other worker is faster, after this one has looked
+            monkeypatch.undo()
+            receiving.process(second.pk)
+
+    monkeypatch.setattr(failpoints, "hit", meanwhile)
+    receiving.process(first.pk)
+    accepted = Message.objects.get(state="accepted")
+    assert accepted.pk == second.pk
+    assert Message.objects.filter(failure_code="message-id-reused").count() == (payload != PAYLOAD)
+    assert Delivery.objects.count() == 1
+
+
+def test_a_copy_that_another_worker_has_is_not_dropped(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_async().send()
+    receiving.process(Message.objects.get().pk)
+    asking_async().send()
+    copy = Message.objects.get(state="received")
+
+    def meanwhile(name: str) -> None:
+        if name == "rx.verify":
+            Message.objects.filter(pk=copy.pk).update(attempts=2)
+
+    monkeypatch.setattr(failpoints, "hit", meanwhile)
+    receiving.process(copy.pk)
+    assert Message.objects.filter(state="received").count() == 1

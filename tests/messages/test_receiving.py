@@ -175,6 +175,12 @@ def test_the_body_of_unknown_names_is_not_read_to_its_end(connection: Connection
     assert sent.send().status == HTTPStatus.OK
 
 
+def test_unknown_names_with_a_cut_body_get_no_mdn(connection: Connection) -> None:
+    sent = message(as2_from="NOBODY").with_fields(Content_Length="60000")
+    assert sent.send().status == HTTPStatus.BAD_REQUEST
+    assert not UnknownSender.objects.exists()
+
+
 def test_a_connection_without_its_organization_is_unknown(connection: Connection) -> None:
     factories.organization("OTHER")
     reply = message(as2_to="OTHER").send()

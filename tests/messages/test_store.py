@@ -129,6 +129,13 @@ def test_a_failed_sync_leaves_nothing_behind(
     assert files(store) == []
 
 
+def test_the_sweep_survives_files_that_vanish_under_it(store: Store) -> None:
+    quarantine = store.root / "quarantine"
+    quarantine.mkdir(parents=True)
+    (quarantine / "gone.raw").symlink_to("taken by another process")
+    assert store.sweep_quarantine(dt.timedelta(0)) == 0
+
+
 @pytest.mark.parametrize(
     "key",
     [
