@@ -1,9 +1,12 @@
 """Failpoints: places where a test stops, kills or breaks the process, to see what a crash does.
 
 ``AS2_FAILPOINTS="tx.posted=kill:3;fs.fsync=eio:0.01"`` reads: the third time ``tx.posted`` is
-passed, kill the process; one time in a hundred, let ``fs.fsync`` fail. They are always compiled in,
-so that what is tested is what runs (threats 4.5); without DEBUG a process that is given some
-refuses to start.
+passed, kill the process; one time in a hundred, let ``fs.fsync`` fail. The process that replaces a
+killed one counts from the beginning; so ``tx.posted=kill:file`` kills whoever passes while there is
+a file ``tx.posted`` in ``AS2_HOME/run/failpoints``, and takes that file away.
+
+They are always compiled in, so that what is tested is what runs (threats 4.5); without DEBUG a
+process that is given some refuses to start.
 """
 
 import errno
@@ -13,12 +16,16 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 VARIABLE = "AS2_FAILPOINTS"
+
+#: What stands for a number where a file decides.
+_BY_FILE = "file"
 
 #: Seconds of a ``hang``: longer than any lease.
 _HANG = 3600.0
@@ -37,15 +44,21 @@ class Action(StrEnum):
 class Failpoint:
     """One armed place: what happens there, and at which time of passing or how often."""
 
-    def __init__(self, action: Action, when: float) -> None:
+    def __init__(self, action: Action, when: float, file: Path | None = None) -> None:
         self.action = action
         self.when = when
+        self.file = file
         self.passed = 0
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``action``, ``action:nth`` or ``action:probability``; ValueError for others."""
+    def parse(cls, name: str, text: str) -> Self:
+        """Read ``action``, ``action:nth``, ``action:probability`` or ``action:file``.
+
+        Raises ValueError for others.
+        """
         action, _, when = text.partition(":")
+        if when == _BY_FILE:
+            return cls(Action(action), 1, folder() / name)
         number = float(when or 1)
         if number <= 0:
             raise ValueError(f"failpoint {text!r} would never be hit")
@@ -53,10 +66,26 @@ class Failpoint:
 
     def is_hit(self) -> bool:
         """Count one passing; whether it is the one."""
+        if self.file is not None:
+            return _taken(self.file)
         self.passed += 1
         if self.when < 1:
             return random.random() < self.when  # noqa: S311  chance, not secrecy
         return self.passed == self.when
+
+
+def folder() -> Path:
+    """Where the files lie that failpoints with ``file`` wait for."""
+    return Path(settings.AS2_HOME) / "run" / "failpoints"
+
+
+def _taken(file: Path) -> bool:
+    # Of two processes that pass at once only one can remove it.
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _signal(number: signal.Signals) -> None:
@@ -85,7 +114,8 @@ def arm(text: str) -> None:
         )
     try:
         items = [item.partition("=") for item in text.split(";") if item]
-        points = {name.strip(): Failpoint.parse(what.strip()) for name, _, what in items}
+        parts = [(name.strip(), what.strip()) for name, _, what in items]
+        points = {name: Failpoint.parse(name, what) for name, what in parts}
     except ValueError as error:
         raise ImproperlyConfigured(f"{VARIABLE} cannot be read: {error}") from error
     _armed.clear()

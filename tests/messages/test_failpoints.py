@@ -46,6 +46,16 @@ def test_a_probability_hits_now_and_then() -> None:
     assert {outcome("fs.fsync") for _ in range(100)} == {"passed", "EIO"}
 
 
+def test_a_file_decides_once_and_is_used_up(settings: Settings, tmp_path: Path) -> None:
+    settings.AS2_HOME = tmp_path
+    failpoints.arm("tx.posted=eio:file;tx.built=eio:file")
+    assert outcome("tx.posted") == "passed"
+    failpoints.folder().mkdir(parents=True)
+    (failpoints.folder() / "tx.posted").touch()
+    assert outcome("tx.built") == "passed"
+    assert [outcome("tx.posted") for _ in range(2)] == ["EIO", "passed"]
+
+
 def test_arming_replaces_what_was_armed() -> None:
     failpoints.arm("tx.built=eio")
     failpoints.arm("tx.posted=eio")
