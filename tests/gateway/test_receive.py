@@ -275,7 +275,7 @@ def test_insufficient_security_still_tells_the_mic() -> None:
 
 def test_layers_are_limited() -> None:
     entity, _ = wrap(document(), ("sign", "sign", "comp"))
-    assert accepted(read_entity(entity, OPEN, limits=Limits(depth=3))[1])
+    accepted(read_entity(entity, OPEN, limits=Limits(depth=3))[1])
     verdict = rejected(read_entity(entity, OPEN, limits=Limits(depth=2))[1])
     assert type(verdict.error).modifier == "unexpected-processing-error"
 
