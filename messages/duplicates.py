@@ -6,6 +6,7 @@ its Message-ID; what failed is simply read anew.
 
 import logging
 
+from django.db import connection as database
 from django.db import transaction
 
 from as2gateway.policy import MDNMode
@@ -20,17 +21,20 @@ from messages.replies import TAKEN, Reply
 logger = logging.getLogger(__name__)
 
 
+#: Asked for each message and answered by next to none, so it is not built anew each time.
+_FIND = """
+    SELECT id FROM as2_messages_message
+    WHERE as2_from = %s AND as2_to = %s AND message_id = %s AND direction = %s AND state = %s
+"""
+
+
 def find_accepted(arrival: Arrival) -> Message | None:
     """Find the accepted message of the same names and Message-ID, compared octet for octet."""
-    same = Message.objects.filter(
-        direction=Direction.INBOUND,
-        state=State.ACCEPTED,
-        as2_from=arrival.request.as2_from,
-        as2_to=arrival.request.as2_to,
-        message_id=arrival.message_id,
-    )
-    # Asked for each message and answered by next to none: the columns that decide, and no others.
-    return same.only("message_id", "wire_sha256", "payload_sha256").order_by().first()
+    names = (arrival.request.as2_from, arrival.request.as2_to, arrival.message_id)
+    with database.cursor() as cursor:
+        cursor.execute(_FIND, (*names, Direction.INBOUND.value, State.ACCEPTED.value))
+        found = cursor.fetchone()
+    return Message.objects.get(pk=found[0]) if found else None
 
 
 def is_repetition(accepted: Message, arrival: Arrival, judgement: Judgement) -> bool:
