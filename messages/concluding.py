@@ -4,6 +4,7 @@ Payload, MDN and request are on disk under their final names before the transact
 MDN's octets are made by then (threats 4.2). After the commit everything is true that the MDN says.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from as2gateway import edi
 from as2gateway.events import Facts, LayerKind
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages import answering, delivering, dispatch, failpoints, verdicts
+from messages import answering, delivering, dispatch, duplicates, failpoints, verdicts
 from messages.answering import Draft
 from messages.arrivals import Arrival
 from messages.judging import Judgement
-from messages.models import MDN, Delivery, Message, State
+from messages.models import MDN, Delivery, DeliveryState, Message, State
 from messages.store import Kind, Writer, commit_all, get_store
 from partners.policies import snapshot
+
+logger = logging.getLogger(__name__)
 
 #: Writes the message's row inside the transaction, with these columns; gives back the row.
 Save = Callable[[dict[str, Any]], Message]
@@ -102,8 +105,25 @@ def _write_rows(
 
 def _queue_delivery(arrival: Arrival, message: Message) -> None:
     target = delivering.target_of(arrival.connection, message.filename, message.payload_key)
+    replayed = duplicates.find_replayed(message)
+    if replayed is not None:
+        _hold_delivery(message, target, replayed)
+        return
     delivery = Delivery.objects.create(message=message, target=target, due_at=arrival.now)
     dispatch.wake_delivery(delivery.pk)
+
+
+def _hold_delivery(message: Message, target: str, replayed: str) -> None:
+    """Keep a document from the business side that it has already, or will have (threats R19)."""
+    text = (
+        f"The very octets of this message were accepted before, as {replayed}, so its document is "
+        f"not handed over twice. If {message.partner_name} means a document of its own, release "
+        "the delivery, and ask them to sign and encrypt each message anew."
+    )
+    held = DeliveryState.HELD
+    Delivery.objects.create(message=message, target=target, state=held, failure_text=text)
+    record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(message), text)
+    logger.warning("%s: delivery held: %s", message.message_id, text)
 
 
 def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
@@ -129,6 +149,7 @@ def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
         "payload_key": payload.key,
         "payload_size": payload.size,
         "payload_sha256": payload.sha256,
+        "replay_key": _replay_key(arrival, facts),
         "edi_standard": envelope.standard,
         "edi_type": _storable(envelope.type, 20),
         "edi_control_number": _storable(envelope.control_number, 20),
@@ -145,6 +166,14 @@ def _columns_of_facts(facts: Facts) -> dict[str, Any]:
         "compressed": facts.compressed,
         "mics": {facts.mic.algorithm.value: facts.mic.digest.hex()} if facts.mic else {},
     }
+
+
+def _replay_key(arrival: Arrival, facts: Facts) -> str:
+    # A content key is drawn at random for each message; a signature tells when it was made.
+    wrapped = [layer.wrapped_key for layer in facts.layers if layer.wrapped_key]
+    if wrapped:
+        return wrapped[0]
+    return arrival.wire_sha256 if facts.signed else ""
 
 
 def _storable(text: str, limit: int) -> str:

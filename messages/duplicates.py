@@ -37,6 +37,29 @@ def find_accepted(arrival: Arrival) -> Message | None:
     return Message.objects.get(pk=found[0]) if found else None
 
 
+_FIND_REPLAYED = """
+    SELECT message_id FROM as2_messages_message
+    WHERE replay_key = %s AND direction = %s AND state = %s AND connection_id = %s AND id <> %s
+    ORDER BY id LIMIT 1
+"""
+
+
+def find_replayed(message: Message) -> str | None:
+    """Find the Message-ID under which an accepted message's octets were accepted before (R19).
+
+    Header fields are not signed, so anybody who has recorded a message can send it again under a
+    new Message-ID; some products do so by themselves.
+    """
+    if not message.replay_key:
+        return None
+    state = (Direction.INBOUND.value, State.ACCEPTED.value)
+    key = (message.replay_key, *state, message.connection_id, message.pk)
+    with database.cursor() as cursor:
+        cursor.execute(_FIND_REPLAYED, key)
+        found = cursor.fetchone()
+    return str(found[0]) if found else None
+
+
 def is_repetition(accepted: Message, arrival: Arrival, judgement: Judgement) -> bool:
     """Whether it is the accepted message again: the same request, or the same document in it.
 

@@ -81,6 +81,9 @@ class Message(Work):
     signed = models.CharField(max_length=10, blank=True)
     encrypted = models.CharField(max_length=15, blank=True)
     compressed = models.BooleanField(default=False)
+    #: digest of what no honest sender sends twice: the wrapped content key, or the whole signed
+    #: request (threats R14, R19)
+    replay_key = models.CharField(max_length=64, blank=True, editable=False)
     #: {digest algorithm: hex}: of our own octets when outbound, the one returned when inbound
     mics = models.JSONField(default=dict, blank=True)
 
@@ -160,6 +163,11 @@ class Message(Work):
         ]
         indexes = [
             models.Index(fields=["as2_from", "as2_to", "message_id"], name="message_names"),
+            models.Index(
+                fields=["replay_key"],
+                condition=Q(direction=Direction.INBOUND, state=State.ACCEPTED),
+                name="message_replay_key",
+            ),
             models.Index(fields=["connection", "state"], name="message_connection_state"),
         ]
 

@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from django import db
@@ -7,6 +8,7 @@ from django import db
 from as2gateway.policy import MDNMode
 from audit.models import AuditEvent
 from messages import receiving
+from messages.delivering import release
 from messages.models import MDN, Delivery, Message
 from messages.store import get_store
 from partners.models import Connection
@@ -139,3 +141,48 @@ def test_copies_at_once_are_one_message(committed: Connection, anew: bool) -> No
     assert len(bodies) == 1
     assert (Message.objects.count(), Delivery.objects.count()) == (1, 1)
     assert stored_files() == [".mdn", ".payload", ".raw"]
+
+
+@pytest.mark.parametrize("encrypt", [True, False])
+def test_the_same_octets_under_a_new_id_are_answered_and_held(
+    connection: Connection, encrypt: bool
+) -> None:
+    Connection.objects.update(require_encryption=encrypt)
+    sent = message() if encrypt else message(encrypt=None, encrypt_to=None)
+    sent.send()
+    again = sent.with_fields(Message_ID="<2@amazon.example>")
+    sender.verify(again.send(), again)
+    first, second = Delivery.objects.order_by("pk")
+    assert (first.state, second.state, second.due_at) == ("queued", "held", None)
+    assert "accepted before, as <1@amazon.example>" in second.failure_text
+    assert "release the delivery" in second.failure_text
+    assert release(second, "olga")
+
+
+def test_other_octets_around_the_same_content_key_are_held(connection: Connection) -> None:
+    sent = message()
+    sent.send()
+    # BER lets anybody write the same encryption in another way: a longer form of its length.
+    assert sent.body[:2] == b"\x30\x82"
+    other = sent.with_fields(Message_ID="<2@amazon.example>")
+    other = other.with_body(b"\x30\x83\x00" + sent.body[2:])
+    other = other.with_fields(Content_Length=str(len(other.body)))
+    assert sender.disposition(other.send()) == "processed"
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["held", "queued"]
+
+
+def test_the_same_document_in_a_message_of_its_own_is_delivered(connection: Connection) -> None:
+    message().send()
+    message(message_id="<2@amazon.example>").send()
+    assert list(Delivery.objects.values_list("state", flat=True)) == ["queued", "queued"]
+
+
+def test_what_is_neither_signed_nor_encrypted_is_delivered_each_time(
+    connection: Connection,
+) -> None:
+    Connection.objects.update(require_encryption=False, require_signature=False)
+    clear: dict[str, Any] = {"sign": None, "encrypt": None}
+    sent = message(**clear)
+    sent.send()
+    sent.with_fields(Message_ID="<2@amazon.example>").send()
+    assert list(Delivery.objects.values_list("state", flat=True)) == ["queued", "queued"]
