@@ -2,48 +2,66 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from as2gateway.headers import Headers
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
 from messages import mdns, outcomes, transport
-from messages.claims import Claim
+from messages.claims import Claim, LeaseLost
 from messages.failpoints import hit
 from messages.models import Attempt, ErrorClass, Message
 from messages.outcomes import Outcome
 from messages.store import get_store
-from messages.transport import Answer, Facts, PostOptions, TransportError
+from messages.transport import Answer, PostOptions, TransportError
 from partners.models import Connection, in_use
 
 #: Octets at the start of an answer that tell whether it is an MDN.
 _HEAD = 64 * 1024
 
 
-def attempt(claim: Claim) -> Outcome | None:
-    """POST the stored bytes once; None if an MDN in the answer has settled the message.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt that has ended, and is not yet written down."""
 
-    Raises OSError if they cannot be read, ValueError if they are not all there, LeaseLost.
+    #: None if an MDN in the answer has settled the message
+    outcome: Outcome | None
+    row: Attempt
+    columns: dict[str, Any]
+
+    def write_down(self) -> None:
+        """End the row, unless another worker has, who took us for dead."""
+        open_rows = Attempt.objects.filter(pk=self.row.pk, ended_at__isnull=True)
+        open_rows.update(ended_at=timezone.now(), **self.columns)
+
+
+def attempt(claim: Claim, built: dict[str, object]) -> Tried:
+    """POST the stored bytes once; ``built`` is what the row must say of them first.
+
+    Raises LeaseLost.
     """
     message = claim.message
-    if get_store().size(message.wire_key) != message.wire_size:
-        raise ValueError(f"the stored file {message.wire_key} has changed its size")
-    row = _begin(message)
+    row = _begin(message, built)
     try:
         answer = _post(claim)
     except TransportError as error:
-        _end(row, error.facts, error_class=error.error_class, error_text=error.text)
-        return outcomes.of_fault(error)
+        fault = {"error_class": error.error_class, "error_text": error.text}
+        return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **fault})
+    except LeaseLost as lost:
+        fault = {"error_class": ErrorClass.LOST, "error_text": str(lost)}
+        Tried(None, row, fault).write_down()
+        raise
     hit("tx.answered")
     outcome = _judge(answer, message)
-    changes: dict[str, Any] = {"http_status": answer.status}
+    columns: dict[str, Any] = {"http_status": answer.status, **asdict(answer.facts)}
     if outcome is not None and outcome.error_class is not None:
-        changes |= {"error_class": outcome.error_class, "error_text": outcome.text}
-    _end(row, answer.facts, **changes)
-    return outcome
+        columns |= {"error_class": outcome.error_class, "error_text": outcome.text}
+    return Tried(outcome, row, columns)
 
 
 def _post(claim: Claim) -> Answer:
@@ -93,25 +111,20 @@ def _judge_mdn(answer: Answer, message: Message) -> Outcome | None:
     return outcomes.of_useless_mdn(mdn)
 
 
-def _begin(message: Message) -> Attempt:
+def _begin(message: Message, built: dict[str, Any]) -> Attempt:
+    """Write down what goes out and that it goes out, before it does."""
     now = timezone.now()
-    # An attempt that has no end by now lost its worker; what it came to nobody knows (SD4).
-    message.attempt_rows.filter(ended_at__isnull=True).update(
-        ended_at=now,
-        error_class=ErrorClass.LOST,
-        error_text="the process that sent it ended before the answer was recorded",
-    )
-    return Attempt.objects.create(
-        message=message, number=message.attempts, url=message.connection.url, started_at=now
-    )
-
-
-def _end(row: Attempt, facts: Facts, **changes: Any) -> None:
-    Attempt.objects.filter(pk=row.pk, ended_at__isnull=True).update(
-        ended_at=timezone.now(),
-        peer=facts.peer,
-        tls_version=facts.tls_version,
-        tls_suite=facts.tls_suite,
-        tls_fingerprint=facts.tls_fingerprint,
-        **changes,
-    )
+    with transaction.atomic():
+        if built and not message.settle(**built):
+            get_store().delete(built["wire_key"])
+            raise LeaseLost(f"{message} was taken over while it was built")
+        if message.attempts > 1:
+            # One that has no end by now lost its worker; what it came to nobody knows (SD4).
+            message.attempt_rows.filter(ended_at__isnull=True).update(
+                ended_at=now,
+                error_class=ErrorClass.LOST,
+                error_text="the process that sent it ended before the answer was recorded",
+            )
+        return Attempt.objects.create(
+            message=message, number=message.attempts, url=message.connection.url, started_at=now
+        )

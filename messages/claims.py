@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from messages.dispatch import wake_send
@@ -70,18 +71,18 @@ def claim(message_pk: int, now: dt.datetime) -> Claim | None:
     A connection that is not active parks its messages: they stay due, and flow when it is resumed.
     """
     due = Message.objects.filter(pk=message_pk, direction=Direction.OUTBOUND, due_at__lte=now)
-    message = due.filter(connection__state=ConnectionState.ACTIVE).first()
-    if message is None:
+    active = due.filter(connection__state=ConnectionState.ACTIVE)
+    connection_pk = active.values_list("connection_id", flat=True).first()
+    if connection_pk is None:
         return None
+    message = Message(pk=message_pk)
     with transaction.atomic():
         rows = Connection.objects.select_related("organization", "partner")
-        rows = rows.prefetch_related("certificates", "organization__keys")
-        connection = rows.select_for_update(of=("self",)).get(pk=message.connection_id)
-        if _rest(message, connection, now):
-            return None
-        free = _free_slots(message, connection, now)
+        connection = rows.select_for_update(of=("self",)).get(pk=connection_pk)
+        free = 0 if _rest(due, connection, now) else _free_slots(message, connection, now)
         if free < 1 or not message.claim(now, lease(), state=State.SENDING):
             return None
+    prefetch_related_objects([connection], "certificates", "organization__keys")
     message.connection = connection
     return Claim(message, last_slot=free == 1)
 
@@ -96,24 +97,23 @@ def wake_next(connection_pk: int) -> None:
         wake_send(pk)
 
 
-def _rest(message: Message, connection: Connection, now: dt.datetime) -> bool:
+def _rest(due: QuerySet[Message], connection: Connection, now: dt.datetime) -> bool:
     """Put a message off if its partner could not be reached a moment ago; whether it was.
 
     Not if the connection has been changed since, nor a message that an operator sends again.
     """
-    if message.attempts and not message.tries:
-        return False
-    fault = (
-        Attempt.objects.filter(message__connection=connection, error_class__in=UNREACHABLE)
-        .filter(ended_at__gt=max(now - REST, connection.updated_at))
-        .order_by("-ended_at")
-        .first()
+    faults = Attempt.objects.filter(
+        message__connection=connection,
+        error_class__in=UNREACHABLE,
+        ended_at__gt=max(now - REST, connection.updated_at),
     )
-    if fault is None or fault.ended_at is None:
+    latest = faults.order_by("-ended_at").values_list("ended_at", "error_text").first()
+    if latest is None or latest[0] is None:
         return False
-    text = f"Waits since the partner could not be reached a moment ago: {fault.error_text}."
-    message.settle(due_at=fault.ended_at + REST, failure_code="resting", failure_text=text)
-    return True
+    text = f"Waits since the partner could not be reached a moment ago: {latest[1]}."
+    others = due.exclude(attempts__gt=0, forgiven_attempts=F("attempts"))
+    changes = {"failure_code": "resting", "failure_text": text}
+    return others.update(due_at=latest[0] + REST, **changes) > 0
 
 
 def _free_slots(message: Message, connection: Connection, now: dt.datetime) -> int:

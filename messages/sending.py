@@ -19,6 +19,7 @@ from as2gateway import edi
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import attempting, backoff, claims, outcomes, wire
+from messages.attempting import Tried
 from messages.claims import Claim, LeaseLost
 from messages.dispatch import wake_send
 from messages.failpoints import hit
@@ -98,9 +99,7 @@ def send(message_pk: int) -> None:
     if claim is None:
         return
     try:
-        outcome = _try(claim)
-        if outcome is not None:
-            settle(claim.message, outcome)
+        _try(claim)
     except LeaseLost as lost:
         # An MDN that came before our POST had returned, or another worker: it knows better (SD6).
         logger.info("%s: %s", claim.message.message_id, lost)
@@ -138,16 +137,17 @@ def resend(message: Message, actor: str) -> bool:
     return renewed
 
 
-def settle(message: Message, outcome: Outcome) -> None:
+def settle(message: Message, outcome: Outcome, tried: Tried | None = None) -> None:
     """Write what an attempt came to, if the message is still ours; what failed may go again."""
     now = timezone.now()
     if not outcome.counts:
         message.settle(forgiven_attempts=message.forgiven_attempts + 1)
     if outcome.state == State.QUEUED and message.tries >= message.connection.max_attempts:
         outcome = outcomes.exhausted(outcome, message.tries)
-    changes = _changes(message, outcome, now)
     with transaction.atomic():
-        if message.settle(**changes) and outcome.state in _ENDS:
+        if tried is not None:
+            tried.write_down()
+        if message.settle(**_changes(message, outcome, now)) and outcome.state in _ENDS:
             text = outcome.text or f"{outcome.state.label} after {message.tries} attempts."
             record(_ENDS[outcome.state], Subject.of(message), text)
     logger.info("%s: %s %s", message.message_id, message.state, outcome.text)
@@ -172,21 +172,26 @@ def _from_settings(connection: Connection, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _try(claim: Claim) -> Outcome | None:
-    """Build if need be, and POST; None if an MDN in the answer has settled the message."""
+def _try(claim: Claim) -> None:
+    """Build if need be, POST, and write down what came of it."""
     message = claim.message
     if message.tries > message.connection.max_attempts:
         message.settle(attempts=message.attempts - 1)
-        return outcomes.given_up(message)
+        settle(message, outcomes.given_up(message))
+        return
     try:
-        wire.build(claim, timezone.now())
-        return attempting.attempt(claim)
+        tried = attempting.attempt(claim, wire.build(claim, timezone.now()))
     except (PolicyError, ValueError) as error:
-        return outcomes.unbuildable(error)
+        settle(message, outcomes.unbuildable(error))
     except FileNotFoundError as error:
-        return outcomes.missing(error)
+        settle(message, outcomes.missing(error))
     except OSError as error:
-        return outcomes.of_own_fault(error)
+        settle(message, outcomes.of_own_fault(error))
+    else:
+        if tried.outcome is None:
+            tried.write_down()
+        else:
+            settle(message, tried.outcome, tried)
 
 
 def _changes(message: Message, outcome: Outcome, now: dt.datetime) -> dict[str, Any]:

@@ -12,34 +12,36 @@ from as2gateway.algorithms import Compression
 from as2gateway.engine import Stamp
 from as2gateway.policy import OutboundPolicy, PayloadInfo
 from messages import failpoints
-from messages.claims import Claim, LeaseLost
+from messages.claims import Claim
 from messages.models import Message
 from messages.store import Kind, get_store
 from partners.policies import engine_for, outbound_policy, snapshot
 
 
-def build(claim: Claim, now: dt.datetime) -> None:
-    """Build the message that was claimed, unless that has been done; the row then names the file.
+def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
+    """Build the message that was claimed; what its row must say of the file before it is sent.
 
-    Raises PolicyError if a key or certificate is missing, ValueError if the message cannot be made
-    by its policy, OSError for the disk, LeaseLost if the message is no longer ours.
+    Empty if that was done before; then the file is seen to be there. Raises PolicyError if a key or
+    certificate is missing, ValueError if the message cannot be made by its policy or the file has
+    changed, OSError for the disk, LeaseLost if the message is no longer ours.
     """
     message = claim.message
-    if message.wire_key:
-        return
     store = get_store()
+    if message.wire_key:
+        if store.size(message.wire_key) != message.wire_size:
+            raise ValueError(f"the stored file {message.wire_key} has changed its size")
+        return {}
     policy = outbound_policy(message.connection, now)
-    key, changes = _compose(message, policy, claim.keep(store.chunks(message.payload_key)), now)
+    payload = claim.keep(store.chunks(message.payload_key))
+    changes = _compose(message, policy, payload, now)
     failpoints.hit("tx.built")
-    if not message.settle(**changes):
-        store.delete(key)
-        raise LeaseLost(f"{message} was built by another worker")
+    return changes
 
 
 def _compose(
     message: Message, policy: OutboundPolicy, payload: Iterable[bytes], now: dt.datetime
-) -> tuple[str, dict[str, object]]:
-    """Write the body into the store; its key, and what the row is to say of it."""
+) -> dict[str, object]:
+    """Write the body into the store; what the row is to say of it."""
     info = PayloadInfo(message.payload_size or 0, message.content_type, message.filename)
     stamp = Stamp(message.message_id, now, message.subject)
     composition = engine_for(message.connection).compose(payload, info, policy, stamp)
@@ -47,7 +49,7 @@ def _compose(
         for chunk in composition:
             writer.write(chunk)
         writer.commit()
-    return writer.key, {
+    return {
         "wire_key": writer.key,
         "wire_size": writer.size,
         "wire_sha256": writer.sha256,

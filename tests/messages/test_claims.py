@@ -10,7 +10,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 from pytest_django import Settings
 
-from messages import claims, wire
+from messages import attempting, claims, wire
 from messages.claims import Claim, LeaseLost, claim
 from messages.models import Attempt, Message, State
 from messages.sending import enqueue, resend, send
@@ -72,8 +72,9 @@ def test_whoever_lost_the_lease_leaves_no_wire_file() -> None:
     found = claimed()
     lose(found)
     before = {*get_store().root.rglob("*.wire")}
+    built = wire.build(found, timezone.now())
     with pytest.raises(LeaseLost):
-        wire.build(found, timezone.now())
+        attempting.attempt(found, built)
     assert {*get_store().root.rglob("*.wire")} == before
 
 
@@ -91,6 +92,7 @@ def test_a_message_that_is_lost_while_it_is_sent_is_left_to_others(settings: Set
             post_save.disconnect(take_over, Attempt)
     message.refresh_from_db()
     assert (message.state, message.attempts) == (State.SENDING, 9)
+    assert message.attempt_rows.get().error_class == "lost"
 
 
 # ------------------------------------------------------------------------- resting
