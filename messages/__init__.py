@@ -1,0 +1,1 @@
+"""What happened to each document: messages, MDNs, attempts and deliveries."""
