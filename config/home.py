@@ -31,6 +31,11 @@ class Home:
         return self.root / "outbox"
 
     @property
+    def profiles(self) -> Path:
+        """Compliance profiles of our own partners, beside those that come with the gateway."""
+        return self.root / "profiles"
+
+    @property
     def broker(self) -> Path:
         """Wake-up calls to workers, unless REDIS_URL names a broker."""
         return self.root / "broker"

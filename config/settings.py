@@ -17,6 +17,7 @@ AS2_HOME = _home.root
 AS2_STORE = _home.store
 AS2_INBOX = _home.inbox
 AS2_OUTBOX = _home.outbox
+AS2_PROFILES = _home.profiles
 
 AS2_BIND: str = env("AS2_BIND")
 AS2_BASE_URL: str = (env("AS2_BASE_URL") or f"http://{AS2_BIND}").rstrip("/")
@@ -174,5 +175,6 @@ CELERY_BEAT_SCHEDULE = {
         "messages.tasks.scan_outboxes": AS2_OUTBOX_SECONDS,
         "audit.tasks.seal": 30.0,
         "config.tasks.heartbeat": HEARTBEAT_SECONDS,
+        "partners.tasks.reevaluate": 86_400.0,
     }.items()
 }
