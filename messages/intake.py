@@ -36,12 +36,13 @@ _NO_CODING = frozenset({"", "identity", "7bit", "8bit", "binary", "base64", "quo
 
 
 class Refused(Exception):
-    """A request that is no message: the HTTP status and words to answer it with."""
+    """A request that is no message: the HTTP status, words and fields to answer it with."""
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, *fields: tuple[str, str]) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.fields = fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def check_headers(headers: Headers) -> None:
         raise Refused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"Content-Encoding {coding[:40]!r} is not supported; send the message as it is.",
+            ("Accept-Encoding", "identity"),  # HTTP-28
         )
     part = re.fullmatch(r"bytes\s+(\d+)-.*", headers.get("Content-Range") or "bytes 0-")
     if part is None or part[1].strip("0"):

@@ -70,7 +70,7 @@ def receive(environ: Environ) -> Reply:
         return _receive(environ)
     except Refused as refusal:
         logger.warning("refused with %d: %s", refusal.status, refusal.reason)
-        return replies.words(refusal.status, refusal.reason)
+        return replies.words(refusal.status, refusal.reason, *refusal.fields)
     except (OSError, db.Error, KeyRingError, MemoryError):
         # Ours and temporary, whatever the partner sent (threats R4).
         logger.exception("a message could not be taken")

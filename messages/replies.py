@@ -23,17 +23,16 @@ class Reply:
 TAKEN = Reply()
 
 
-def words(status: HTTPStatus, text: str) -> Reply:
-    """Answer in plain text."""
-    headers = Headers((("Content-Type", "text/plain; charset=utf-8"),))
+def words(status: HTTPStatus, text: str, *fields: tuple[str, str]) -> Reply:
+    """Answer in plain text, with more header fields if need be."""
+    headers = Headers((("Content-Type", "text/plain; charset=utf-8"), *fields))
     return Reply(status, headers, f"{text}\n".encode())
 
 
 def unavailable() -> Reply:
     """Ours, and temporary: never an MDN, since a negative one is final for many (threats R4)."""
-    reply = words(
+    return words(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The message could not be stored. Nothing was kept; please send it again later.",
+        ("Retry-After", str(_RETRY_AFTER)),
     )
-    headers = reply.headers.with_field("Retry-After", str(_RETRY_AFTER))
-    return Reply(reply.status, headers, reply.body)

@@ -10,8 +10,6 @@ from messages import failpoints
 from messages.receiving import receive
 from messages.replies import TAKEN, Reply, words
 
-_ALLOWED = "POST, HEAD"
-
 
 class _Answer(HttpResponse):
     """A response that tells when it has been handed over to the server in full."""
@@ -27,10 +25,8 @@ def as2(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD":
         return _response(TAKEN)
     if request.method != "POST":
-        refusal = words(HTTPStatus.METHOD_NOT_ALLOWED, "AS2 messages are sent by POST.")
-        response = _response(refusal)
-        response["Allow"] = _ALLOWED
-        return response
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        return _response(words(status, "AS2 messages are sent by POST.", ("Allow", "POST, HEAD")))
     environ: dict[str, Any] = request.META
     return _response(receive(environ))
 

@@ -50,9 +50,10 @@ def test_no_answer_is_an_empty_one_with_its_length(connection: Connection) -> No
     assert "Content-Type" not in headers
 
 
-def test_the_host_of_a_request_does_not_matter(connection: Connection) -> None:
-    sent = message().with_fields(Host="10.0.0.7:8443")
-    assert call(post(sent.body, sent.fields))[0] == 200
+def test_a_coded_body_is_refused_with_what_is_taken_instead(connection: Connection) -> None:
+    sent = message().with_fields(Content_Encoding="gzip")
+    status, headers, _body = call(post(sent.body, sent.fields))
+    assert (status, headers["Accept-Encoding"]) == (415, "identity")
 
 
 def test_head_says_that_the_url_is_right() -> None:
