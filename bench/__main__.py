@@ -9,6 +9,9 @@ import platform
 
 from bench import core, gateway
 
+#: bytes of a small document
+SMALL = 2_000
+
 
 def main() -> None:
     """Run the core's benchmarks, then a whole gateway's."""
@@ -19,7 +22,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     core.main()
     with gateway.pair({"AS2_WEB_WORKERS": "2"}) as (folder, vendor, retailer):
-        small(gateway.prepare(folder, options.messages, core.SMALL), vendor)
+        small(gateway.prepare(folder, options.messages, SMALL), vendor)
         size = options.large * 2**20
         seconds, peaks = gateway.send_large(folder, retailer, vendor, size)
     print(f"\n{options.large} MiB sent, received, proved   {size / seconds / 1e6:7.0f} MB/s")
