@@ -15,7 +15,8 @@ _home = tempfile.mkdtemp(prefix="as2-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 # Nothing of the developer's own environment may reach a test.
-for _name in [name for name in os.environ if name.startswith("AS2_") and "TEST" not in name]:
+_ours = ("AS2_TEST_", "AS2_SCREENSHOTS")
+for _name in [n for n in os.environ if n.startswith("AS2_") and not n.startswith(_ours)]:
     del os.environ[_name]
 for _name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS"):
     os.environ.pop(_name, None)

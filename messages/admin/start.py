@@ -57,6 +57,11 @@ class Kind:
         return list_of(self.app, self.model) + self.query
 
 
+def _messages_of(title: str, tone: Tone, icon: str, chosen: str) -> Kind:
+    """Make a kind of messages, by what the list's filter calls it."""
+    return Kind(title, tone, icon, "as2_messages", "message", f"?attention={chosen}")
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """Things of one kind: how many, and the first of them."""
@@ -91,6 +96,22 @@ def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_FAILED: Final = _messages_of("Failed messages", Tone.BAD, "error", "failed")
+_STUCK: Final = _messages_of(
+    "Stuck: due, but no worker takes them", Tone.BAD, "sync_problem", "stuck"
+)
+_WAITING: Final = _messages_of("Waiting for an MDN", Tone.BUSY, "hourglass_top", "waiting")
+_UNDELIVERED: Final = Kind(
+    "Not handed over to the business side", Tone.BAD, "move_to_inbox", "as2_messages", "delivery"
+)
+_OUR_CERTIFICATES: Final = Kind(
+    "Our certificates that end", Tone.WARN, "key", "partners", "keypair"
+)
+_THEIR_CERTIFICATES: Final = Kind(
+    "Partners' certificates that end", Tone.WARN, "badge", "partners", "partnercertificate"
+)
+_SENDERS: Final = Kind("Unknown senders today", Tone.WARN, "help", "as2_messages", "unknownsender")
+
 _Source = tuple[Kind, QuerySet[Any], Callable[[Any], Item]]
 
 
@@ -102,58 +123,17 @@ def _everything(now: dt.datetime) -> list[_Source]:
         title = f"{row.partner_name}: {row.filename or row.message_id}"
         return Item(page_of(row), title, found.text or found.headline, moment(row.created_at))
 
-    def messages_of(title: str, tone: Tone, icon: str, chosen: str) -> Kind:
-        return Kind(title, tone, icon, "as2_messages", "message", f"?attention={chosen}")
-
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ours = _ending(KeyPair.objects.select_related("organization"), now)
+    theirs = _ending(PartnerCertificate.objects.all(), now)
     return [
-        (
-            messages_of("Failed messages", Tone.BAD, "error", "failed"),
-            attention.failed(now).select_related("connection"),
-            message,
-        ),
-        (
-            messages_of("Stuck: due, but no worker takes them", Tone.BAD, "sync_problem", "stuck"),
-            attention.stuck(now).select_related("connection"),
-            message,
-        ),
-        (
-            Kind(
-                "Not handed over to the business side",
-                Tone.BAD,
-                "move_to_inbox",
-                "as2_messages",
-                "delivery",
-            ),
-            attention.undelivered().select_related("message"),
-            _delivery,
-        ),
-        (
-            Kind("Our certificates that end", Tone.WARN, "key", "partners", "keypair"),
-            _ending(KeyPair.objects.select_related("organization"), now),
-            _certificate,
-        ),
-        (
-            Kind(
-                "Partners' certificates that end",
-                Tone.WARN,
-                "badge",
-                "partners",
-                "partnercertificate",
-            ),
-            _ending(PartnerCertificate.objects.all(), now),
-            _certificate,
-        ),
-        (
-            Kind("Unknown senders today", Tone.WARN, "help", "as2_messages", "unknownsender"),
-            UnknownSender.objects.filter(last_seen__gte=today),
-            _sender,
-        ),
-        (
-            messages_of("Waiting for an MDN", Tone.BUSY, "hourglass_top", "waiting"),
-            attention.waiting().select_related("connection"),
-            message,
-        ),
+        (_FAILED, attention.failed(now).select_related("connection"), message),
+        (_STUCK, attention.stuck(now).select_related("connection"), message),
+        (_UNDELIVERED, attention.undelivered(), _delivery),
+        (_OUR_CERTIFICATES, ours, _certificate),
+        (_THEIR_CERTIFICATES, theirs, _certificate),
+        (_SENDERS, UnknownSender.objects.filter(last_seen__gte=today), _sender),
+        (_WAITING, attention.waiting().select_related("connection"), message),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 #: No first-run pages, no updates, no services of the maker: nothing leaves this machine.
 ARGUMENTS = [
@@ -20,6 +20,11 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+#: Milliseconds; a busy machine takes its time, and a fault is no less one for it.
+PATIENCE = 20_000
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +71,7 @@ def browser(
             executable_path=chromium,
             args=ARGUMENTS,
             color_scheme="dark" if scheme == "dark" else "light",
-            viewport={"width": 1440, "height": 900},
+            viewport={"width": 1280, "height": 800},
             accept_downloads=True,
         )
         try:
