@@ -1,7 +1,7 @@
 """Algorithms by the names that operators and the wire use, and their object identifiers.
 
-Sources: RFC 5754 and RFC 8551 for CMS; RFC 3851, RFC 5751 and conformance MIC-07 for the spellings
-of digests. What is allowed on a connection is policy, not decided here.
+Sources: RFC 5754, RFC 5084 and RFC 8551 for CMS; RFC 3851, RFC 5751 and conformance MIC-07 for the
+spellings of digests. What is allowed on a connection is policy, not decided here.
 """
 
 import hashlib
@@ -117,6 +117,9 @@ class CipherAlgorithm(StrEnum):
     AES128_CBC = "aes-128-cbc"
     AES192_CBC = "aes-192-cbc"
     AES256_CBC = "aes-256-cbc"
+    AES128_GCM = "aes-128-gcm"
+    AES192_GCM = "aes-192-gcm"
+    AES256_GCM = "aes-256-gcm"
     TRIPLE_DES_CBC = "des-ede3-cbc"
 
     @property
@@ -131,8 +134,21 @@ class CipherAlgorithm(StrEnum):
 
     @property
     def block_size(self) -> int:
-        """Block length in bytes, also that of the initialization vector."""
+        """Block length in bytes."""
         return 8 if self is CipherAlgorithm.TRIPLE_DES_CBC else 16
+
+    @property
+    def vector_size(self) -> int:
+        """Length of the initialization vector that is written, in bytes.
+
+        A nonce of GCM has 12: the one length that needs no further hashing (RFC 5084 §3.2).
+        """
+        return 12 if self.authenticates else self.block_size
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether it finds out if what it opens was changed (AES-GCM)."""
+        return self in _GCM
 
 
 _CIPHER_OIDS: Mapping[CipherAlgorithm, str] = MappingProxyType(
@@ -140,6 +156,9 @@ _CIPHER_OIDS: Mapping[CipherAlgorithm, str] = MappingProxyType(
         CipherAlgorithm.AES128_CBC: "2.16.840.1.101.3.4.1.2",
         CipherAlgorithm.AES192_CBC: "2.16.840.1.101.3.4.1.22",
         CipherAlgorithm.AES256_CBC: "2.16.840.1.101.3.4.1.42",
+        CipherAlgorithm.AES128_GCM: "2.16.840.1.101.3.4.1.6",
+        CipherAlgorithm.AES192_GCM: "2.16.840.1.101.3.4.1.26",
+        CipherAlgorithm.AES256_GCM: "2.16.840.1.101.3.4.1.46",
         CipherAlgorithm.TRIPLE_DES_CBC: "1.2.840.113549.3.7",
     }
 )
@@ -148,8 +167,14 @@ _CIPHER_KEY_SIZES: Mapping[CipherAlgorithm, int] = MappingProxyType(
         CipherAlgorithm.AES128_CBC: 16,
         CipherAlgorithm.AES192_CBC: 24,
         CipherAlgorithm.AES256_CBC: 32,
+        CipherAlgorithm.AES128_GCM: 16,
+        CipherAlgorithm.AES192_GCM: 24,
+        CipherAlgorithm.AES256_GCM: 32,
         CipherAlgorithm.TRIPLE_DES_CBC: 24,
     }
+)
+_GCM = frozenset(
+    {CipherAlgorithm.AES128_GCM, CipherAlgorithm.AES192_GCM, CipherAlgorithm.AES256_GCM}
 )
 
 

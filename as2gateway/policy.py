@@ -4,6 +4,7 @@ The words are those of a connection's settings. A policy is made for one message
 holds the certificates that are in use then.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,9 +43,12 @@ class DecryptionKey:
 MODERN_DIGESTS = frozenset(
     {DigestAlgorithm.SHA224, DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512}
 )
-MODERN_CIPHERS = frozenset(
-    {CipherAlgorithm.AES128_CBC, CipherAlgorithm.AES192_CBC, CipherAlgorithm.AES256_CBC}
-)
+MODERN_CIPHERS = frozenset(CipherAlgorithm) - {CipherAlgorithm.TRIPLE_DES_CBC}
+
+
+def never_seen(_wrapped_key: bytes) -> bool:
+    """Say that no wrapped key came before: where nobody remembers them."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,9 @@ class InboundPolicy:
     #: every certificate of the partner that is valid for signatures now (rollover: several)
     verify_with: tuple[Certificate, ...] = ()
     decrypt_with: tuple[DecryptionKey, ...] = ()
+    #: asked before a private key is used, with the SHA-256 of the wrapped content key: whether that
+    #: came before in another request. No honest sender repeats one; who probes must (threats R14)
+    wrapped_key_seen: Callable[[bytes], bool] = field(default=never_seen, repr=False, compare=False)
     #: a signature without signed attributes is refused unless this is off (DESIGN §13)
     require_signed_attributes: bool = True
     #: for unsigned messages whose options name no digest (MIC-05)

@@ -240,8 +240,6 @@ def _read_content_info(source: Source, message: Message, entity: Entity) -> Pars
         claimed = (entity.content_type.get("smime-type") or "").lower()
         damaged = _DAMAGED.get(claimed, MalformedMessage)
         raise damaged(f"not a CMS structure: {fault}") from fault
-    if info.oid == oids.AUTH_ENVELOPED_DATA:
-        raise DecryptionFailed("encrypted with an AEAD cipher, which is not supported")
     if info.oid not in _BY_OID:
         raise MalformedMessage(f"CMS content type {info.oid} is not supported")
     kind, choose = _BY_OID[info.oid]
@@ -263,6 +261,7 @@ _BY_OID: Mapping[str, tuple[LayerKind, Callable[[LayerReaders], CMSReader]]] = M
     {
         oids.SIGNED_DATA: (LayerKind.SIGNED, lambda readers: readers.opaque),
         oids.ENVELOPED_DATA: (LayerKind.ENVELOPED, lambda readers: readers.enveloped),
+        oids.AUTH_ENVELOPED_DATA: (LayerKind.ENVELOPED, lambda readers: readers.auth_enveloped),
         oids.COMPRESSED_DATA: (LayerKind.COMPRESSED, lambda readers: readers.compressed),
     }
 )

@@ -195,7 +195,9 @@ def _encrypted(entity: _Entity, policy: OutboundPolicy, entropy: Entropy) -> _En
     length = entity.octets_length
     if length is not None:
         length = enveloped.encrypted_length(length, to, cipher, transport)
-    return _Entity(_pkcs7_mime("enveloped-data", "smime.p7m"), body(), length)
+    # RFC 8551 §3.2.2
+    smime_type = "authEnveloped-data" if cipher.authenticates else "enveloped-data"
+    return _Entity(_pkcs7_mime(smime_type, "smime.p7m"), body(), length)
 
 
 def _measured(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], int | None]:

@@ -1,7 +1,7 @@
 """Signed attributes of a SignerInfo: RFC 5652, sections 5.3, 5.4 and 11; RFC 6211."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -48,7 +48,7 @@ class SignedAttributes:
         received = der.element(der.SET, *(member.raw for member in self._members))
         yield received
         # Some Java products send another order than the one they sign.
-        ordered = der.set_of(_in_der(member) for member in self._members)
+        ordered = signed_form(self._members)
         if ordered != received:
             yield ordered
 
@@ -86,6 +86,14 @@ class SignedAttributes:
                 f"the signed attribute {ber.dotted(name)} must be there once, with one value"
             )
         return found[0][0]
+
+
+def signed_form(members: Iterable[Node]) -> bytes:
+    """Attributes as they are signed or authenticated: a SET in DER (RFC 5652 §5.4, RFC 5083 §2.2).
+
+    Raises MalformedMessage, LimitExceeded.
+    """
+    return der.set_of(_in_der(member) for member in members)
 
 
 def _same_algorithm(one: Node, other: Node) -> bool:

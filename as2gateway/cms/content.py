@@ -1,6 +1,6 @@
 """The ContentInfo around everything: RFC 5652, section 3; and writing what streams inside one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from as2gateway import ber, der
@@ -56,34 +56,51 @@ class Frame:
     levels: tuple[tuple[int, bytes], ...]
     #: identifier octet of the string if it is primitive
     string: int
+    #: octets that follow the innermost level: known only when the string has been written
+    tail_length: int = 0
 
     def length(self, length: int) -> int:
         """Octets of everything around a string of ``length`` octets, and the string."""
-        return len(self._definite_head(length)) + length
+        return len(self._definite_head(length)) + length + self.tail_length
 
-    def write(self, chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:
-        """Everything; ``chunks`` are the string. ValueError if they are not ``length`` octets."""
+    def write(
+        self,
+        chunks: Iterable[bytes],
+        length: int | None,
+        tail: Callable[[], bytes] = bytes,
+    ) -> Iterator[bytes]:
+        """Everything; ``chunks`` are the string. ValueError if they are not ``length`` octets.
+
+        ``tail`` is called when the last chunk has been taken.
+        """
         if length is None:
-            return self._indefinite(chunks)
-        return self._definite(chunks, length)
+            return self._indefinite(chunks, tail)
+        return self._definite(chunks, length, tail)
 
     def _definite_head(self, length: int) -> bytes:
         head = der.header(self.string, length)
+        inside = length
         for tag, before in reversed(self.levels):
             head = before + head
-            head = der.header(tag, len(head) + length) + head
+            head = der.header(tag, len(head) + inside) + head
+            inside = length + self.tail_length
         return head
 
-    def _definite(self, chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
+    def _definite(
+        self, chunks: Iterable[bytes], length: int, tail: Callable[[], bytes]
+    ) -> Iterator[bytes]:
         yield self._definite_head(length)
         yield from counted(chunks, length)
+        if self.tail_length:
+            yield tail()
 
-    def _indefinite(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _indefinite(self, chunks: Iterable[bytes], tail: Callable[[], bytes]) -> Iterator[bytes]:
         levels = (*self.levels, (self.string | der.CONSTRUCTED, b""))
         yield b"".join(bytes((tag,)) + der.INDEFINITE + before for tag, before in levels)
         for segment in _regroup(chunks):
             yield der.octet_string(segment)
-        yield der.END_OF_CONTENTS * len(levels)
+        # The string and the level around it end before the tail.
+        yield der.END_OF_CONTENTS * 2 + tail() + der.END_OF_CONTENTS * (len(levels) - 2)
 
 
 def counted(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:

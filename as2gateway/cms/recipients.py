@@ -5,7 +5,7 @@ RFC 5652, section 6.2.1 (key transport only), RFC 3370 (PKCS#1 v1.5), RFC 3560 a
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -113,6 +113,18 @@ def _read_label(source: Node) -> bytes:
     if fields.take(ber.OID).oid() != oids.P_SPECIFIED:
         raise MalformedMessage("an OAEP label from an unknown source")
     return fields.take(ber.OCTET_STRING).octets()
+
+
+def check_unseen(wrapped_digest: bytes, seen: Callable[[bytes], bool]) -> None:
+    """Raise DecryptionFailed for a wrapped key that came before, in another request (threats R14).
+
+    To be called before the private key is used: an attack on RSA's padding must repeat itself.
+    """
+    if seen(wrapped_digest):
+        raise DecryptionFailed(
+            "its content key, as wrapped for us, came before in another message: a replay or an "
+            "attack; our private key was not used"
+        )
 
 
 def recipient_info(to: Certificate, transport: KeyTransport, content_key: bytes) -> bytes:

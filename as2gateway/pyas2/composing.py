@@ -124,6 +124,10 @@ def _check(policy: OutboundPolicy, info: PayloadInfo) -> None:
         raise ValueError(
             "the engine pyas2lib compresses before it signs only; use the engine native"
         )
+    if policy.encrypt is not None and policy.encrypt not in _CIPHERS:
+        raise ValueError(
+            f"the engine pyas2lib does not know {policy.encrypt}; use the engine native"
+        )
     if policy.encrypt is not None and policy.key_transport is not KeyTransport.RSA_V15:
         raise ValueError(
             f"the engine pyas2lib does not know {policy.key_transport}; use the engine native"

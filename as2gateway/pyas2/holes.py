@@ -16,6 +16,7 @@ from as2gateway.ber import Node
 from as2gateway.cms import compressed, oids, signed
 from as2gateway.cms.content import ContentInfo, read_oid
 from as2gateway.cms.identifiers import means
+from as2gateway.cms.recipients import check_unseen
 from as2gateway.cms.signature_algorithms import SignatureAlgorithm
 from as2gateway.cms.signer import SignerInfo
 from as2gateway.errors import (
@@ -36,7 +37,7 @@ MAX_LINES = 1_000_000
 _MAX_SMALL = 1024
 
 _CIPHERS: Mapping[str, CipherAlgorithm] = MappingProxyType(
-    {cipher.oid: cipher for cipher in CipherAlgorithm}
+    {cipher.oid: cipher for cipher in CipherAlgorithm if not cipher.authenticates}
 )
 _TRANSPORTS: Mapping[str, KeyTransport] = MappingProxyType(
     {oids.RSA_ENCRYPTION: KeyTransport.RSA_V15, oids.RSAES_OAEP: KeyTransport.RSA_OAEP}
@@ -90,6 +91,7 @@ def read_envelope(source: Source, policy: InboundPolicy, limits: Limits) -> Wait
         ),
     )
     digest = hashlib.sha256(recipient.wrapped.lstrip(b"\0")).digest()
+    check_unseen(digest, policy.wrapped_key_seen)
     return Envelope(octets, cipher, recipient.key, recipient.transport, digest)
 
 

@@ -87,6 +87,9 @@ def test_emitted_names_are_those_that_partners_know() -> None:
         (CipherAlgorithm.AES128_CBC, 16, 16),
         (CipherAlgorithm.AES192_CBC, 24, 16),
         (CipherAlgorithm.AES256_CBC, 32, 16),
+        (CipherAlgorithm.AES128_GCM, 16, 16),
+        (CipherAlgorithm.AES192_GCM, 24, 16),
+        (CipherAlgorithm.AES256_GCM, 32, 16),
         (CipherAlgorithm.TRIPLE_DES_CBC, 24, 8),
     ],
 )
@@ -95,4 +98,4 @@ def test_ciphers_have_their_sizes(cipher: CipherAlgorithm, key: int, block: int)
 
 
 def test_object_identifiers_are_distinct() -> None:
-    assert len({each.oid for each in (*DigestAlgorithm, *CipherAlgorithm)}) == 10
+    assert len({each.oid for each in (*DigestAlgorithm, *CipherAlgorithm)}) == 13

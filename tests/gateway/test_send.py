@@ -85,9 +85,9 @@ def test_our_own_receiver_reads_every_packaging(
 def test_openssl_decrypts_and_verifies(cipher: CipherAlgorithm, transport: KeyTransport) -> None:
     policy = replace(POLICY, encrypt=cipher, key_transport=transport)
     headers, body, composition = compose(policy)
-    assert headers.get("Content-Type") == (
-        'application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"'
-    )
+    kind = "authEnveloped-data" if cipher.authenticates else "enveloped-data"
+    content_type = f'application/pkcs7-mime; smime-type={kind}; name="smime.p7m"'
+    assert headers.get("Content-Type") == content_type
     part, signature = split_signed(cms_decrypt(body, OURS))
     assert cms_verify(signature, THEIRS.certificate, part) == part
     assert part.endswith(b"\r\n\r\n" + PAYLOAD)

@@ -15,12 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from as2gateway.certificates import Certificate
-from as2gateway.errors import DecryptionFailed
 from as2gateway.events import Canonical, Reading, Rejected, Verdict
 from as2gateway.headers import Headers
 from as2gateway.policy import DecryptionKey, InboundPolicy
 from as2gateway.request import read_request
-from tests.gateway.reading import LEGACY, Read, accepted, read, rejected
+from tests.gateway.reading import LEGACY, Read, accepted, read
 from tests.gateway.splits import SPLITS, Split, whole
 
 WIRE = Path(__file__).parents[1] / "vectors" / "wire"
@@ -101,7 +100,7 @@ ALL = [
     if (folder / "payload").exists()
     for pair in (("openas2", "phase2"), ("phase2", "openas2"))
 ]
-#: AES-GCM, which this receiver does not have
+#: AES-GCM in an EnvelopedData, its tag behind the octets; OpenAS2 could not read it
 GCM = Recorded("phase2-gcm", "phase2", "openas2")
 #: signed with other line ends than sent
 TEXT = Recorded("text-plain-8bit-lf", "openas2", "phase2")
@@ -109,13 +108,14 @@ TEXT = Recorded("text-plain-8bit-lf", "openas2", "phase2")
 NO_MIC = [
     # The receiver did not know the names and had no certificate for them.
     Recorded("as2-names-with-spaces", "openas2", "phase2"),
+    GCM,
     # Base64 was announced and DER sent; OpenAS2 refused it. Here it is tolerated (HTTP-29).
     Recorded("cte-base64", "phase2", "openas2"),
     # An unsigned MDN, in which neither product gives a MIC.
     Recorded("plain-unsigned-mdn", "openas2", "phase2"),
     Recorded("plain-unsigned-mdn", "phase2", "openas2"),
 ]
-READ = [recorded for recorded in ALL if recorded not in {GCM, TEXT}]
+READ = [recorded for recorded in ALL if recorded != TEXT]
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -132,7 +132,7 @@ def test_a_recorded_message_gives_its_payload_and_mic(recorded: Recorded, split:
 
 def test_the_recordings_are_all_there() -> None:
     assert len(ALL) == 32
-    assert {*NO_MIC, GCM, TEXT} < {*ALL}
+    assert {*NO_MIC, TEXT} < {*ALL}
 
 
 @pytest.mark.parametrize("recorded", READ, ids=str)
@@ -157,9 +157,3 @@ def test_text_signed_with_other_line_ends_than_sent_is_read_as_signed() -> None:
     # phase2 answered with the MIC of what came; the sender's log tells what it had signed.
     mic = accepted(verdict).facts.mic
     assert f"original MIC: {mic and mic.encoded}," in TEXT.octets("verdict.txt").decode()
-
-
-def test_what_we_cannot_decrypt_is_refused_and_never_delivered() -> None:
-    payload, verdict = read_recorded(GCM, whole)
-    assert payload == b""
-    assert type(rejected(verdict).error) is DecryptionFailed

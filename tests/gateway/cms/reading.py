@@ -1,13 +1,13 @@
 """Our parsers, run from the ContentInfo on over pieces of a message."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm
 from as2gateway.cms import compressed, enveloped, oids, signed
 from as2gateway.cms.content import read_content_info
 from as2gateway.cms.enveloped import EnvelopedFacts
 from as2gateway.cms.signed import SignedData
-from as2gateway.policy import DecryptionKey, Limits
+from as2gateway.policy import DecryptionKey, InboundPolicy, Limits, never_seen
 from as2gateway.stream import Parser, Source
 from tests.gateway.splits import run_chunks
 from tests.openssl import Identity
@@ -20,14 +20,16 @@ def decrypt(
     *recipients: Identity,
     ciphers: frozenset[CipherAlgorithm] = CIPHERS,
     limits: Limits | None = None,
+    seen: Callable[[bytes], bool] = never_seen,
 ) -> tuple[bytes, EnvelopedFacts]:
     """The clear octets and what is known of their envelope."""
     keys = tuple(DecryptionKey(one.rsa_key, one.certificate) for one in recipients)
+    policy = InboundPolicy("THEM", "US", ciphers=ciphers, decrypt_with=keys, wrapped_key_seen=seen)
 
     def parser(source: Source) -> Parser[bytes, EnvelopedFacts]:
         info = yield from read_content_info(source)
-        assert info.oid == oids.ENVELOPED_DATA
-        return (yield from enveloped.decrypt(source, keys, ciphers, limits or Limits(), info))
+        assert info.oid in {oids.ENVELOPED_DATA, oids.AUTH_ENVELOPED_DATA}
+        return (yield from enveloped.decrypt(source, policy, limits or Limits(), info))
 
     pieces, facts = run_chunks(parser, chunks)
     return b"".join(pieces), facts

@@ -43,6 +43,9 @@ def _encrypt(
         (CipherAlgorithm.AES128_CBC, "-aes128"),
         (CipherAlgorithm.AES192_CBC, "-aes192"),
         (CipherAlgorithm.AES256_CBC, "-aes256"),
+        (CipherAlgorithm.AES128_GCM, "-aes-128-gcm"),
+        (CipherAlgorithm.AES192_GCM, "-aes-192-gcm"),
+        (CipherAlgorithm.AES256_GCM, "-aes-256-gcm"),
         (CipherAlgorithm.TRIPLE_DES_CBC, "-des3"),
     ],
 )

@@ -16,9 +16,9 @@ from as2gateway.cms import enveloped, oids
 from as2gateway.cms.content import ContentInfo, read_content_info
 from as2gateway.cms.enveloped import EnvelopedFacts
 from as2gateway.errors import DecryptionFailed, MalformedMessage
-from as2gateway.policy import DecryptionKey, Limits
+from as2gateway.policy import DecryptionKey, InboundPolicy, Limits
 from as2gateway.stream import Layer, Parser, Source
-from tests.gateway.cms.reading import CIPHERS, decrypt
+from tests.gateway.cms.reading import decrypt
 from tests.gateway.cms.test_enveloped import AES, DOCUMENT, US
 from tests.gateway.splits import run_chunks, splits
 from tests.openssl import Identity, cms_encrypt, identity
@@ -221,8 +221,9 @@ def test_a_fault_is_told_only_when_all_octets_were_read() -> None:
     message = _handmade(cipher=der.sequence(der.oid("1.2.3"), der.NULL))
     body = message[message.index(der.integer(0)) - 4 :]
     keys = (DecryptionKey(US.rsa_key, US.certificate),)
+    policy = InboundPolicy("THEM", "US", ciphers=frozenset(), decrypt_with=keys)
     info = ContentInfo(oids.ENVELOPED_DATA, ())
-    layer = Layer(lambda source: enveloped.decrypt(source, keys, frozenset(), Limits(), info))
+    layer = Layer(lambda source: enveloped.decrypt(source, policy, Limits(), info))
     for chunk in (body, bytes(100_000), bytes(100_000)):
         assert list(layer.feed(chunk)) == []
     with pytest.raises(DecryptionFailed):
@@ -257,11 +258,32 @@ class _CountingKey:
 def test_one_message_costs_one_private_key_operation() -> None:
     message = cms_encrypt(DOCUMENT, [US.certificate] * 3, "-aes128")
     key = _CountingKey()
-    keys = DecryptionKey(key, US.certificate)  # type: ignore[arg-type]  # all that is asked of one
+    one = DecryptionKey(key, US.certificate)  # type: ignore[arg-type]  # all that is asked of one
+    policy = InboundPolicy("THEM", "US", decrypt_with=(one, one))
+    _run(message, policy)
+    assert key.calls == 1
 
+
+@pytest.mark.parametrize("option", ["-aes128", "-aes-128-gcm"])
+def test_a_wrapped_key_that_came_before_costs_none(option: str) -> None:
+    message = cms_encrypt(DOCUMENT, [US.certificate], option)
+    key = _CountingKey()
+    one = DecryptionKey(key, US.certificate)  # type: ignore[arg-type]  # the same
+    asked: list[bytes] = []
+
+    def seen(digest: bytes) -> bool:
+        asked.append(digest)
+        return True
+
+    policy = InboundPolicy("THEM", "US", decrypt_with=(one,), wrapped_key_seen=seen)
+    with pytest.raises(DecryptionFailed, match="came before"):
+        _run(message, policy)
+    assert (key.calls, asked) == (0, [decrypt([message], US)[1].wrapped_key_digest])
+
+
+def _run(message: bytes, policy: InboundPolicy) -> None:
     def parser(source: Source) -> Parser[bytes, EnvelopedFacts]:
         info = yield from read_content_info(source)
-        return (yield from enveloped.decrypt(source, (keys, keys), CIPHERS, Limits(), info))
+        return (yield from enveloped.decrypt(source, policy, Limits(), info))
 
     run_chunks(parser, [message])
-    assert key.calls == 1
