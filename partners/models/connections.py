@@ -5,7 +5,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator, URLVali
 from django.db import models
 
 from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.compliance.facts import Trust
 from as2gateway.policy import MDNMode
+from as2gateway.tls.trust import parse_authorities, parse_pins
+from partners.compliance.profiles import profile_choices
+from partners.models.keys import KeyPair
 from partners.models.organizations import Organization, validate_as2_name
 from partners.models.partners import Partner
 
@@ -16,6 +20,23 @@ SIGN_CHOICES = [(NONE, NONE)] + [
     (d.value, d.value) for d in DigestAlgorithm if d.value not in {"md5", "sha-224"}
 ]
 ENCRYPT_CHOICES = [(NONE, NONE)] + [(c.value, c.value) for c in CipherAlgorithm]
+TRUST_CHOICES = [(t.value, t.value) for t in Trust if t is not Trust.NONE]  # never "off"
+
+
+def validate_pins(text: str) -> None:
+    """Refuse what is no list of fingerprints."""
+    try:
+        parse_pins(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+def validate_authorities(text: str) -> None:
+    """Refuse what is no certificate in PEM."""
+    try:
+        parse_authorities(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
 
 
 class Environment(models.TextChoices):
@@ -81,8 +102,57 @@ class Connection(models.Model):
         help_text="Refuse signatures without signed attributes, which can be made ambiguous.",
     )
 
+    tls_trust = models.CharField(
+        "trusted TLS certificates",
+        max_length=10,
+        choices=TRUST_CHOICES,
+        default=Trust.MOZILLA.value,
+        help_text="Which certificates of their server are accepted: those under Mozilla's "
+        "authorities, under authorities given here, or only those pinned here.",
+    )
+    tls_ca = models.TextField(
+        "TLS authorities",
+        blank=True,
+        validators=[validate_authorities],
+        help_text="For custom-ca: one or more certificates in PEM.",
+    )
+    tls_pins = models.TextField(
+        "pinned TLS certificates",
+        blank=True,
+        validators=[validate_pins],
+        help_text="For pinned: SHA-256 fingerprints of certificates. Those below that have the "
+        "use TLS count as well.",
+    )
+    tls_client_key = models.ForeignKey(
+        KeyPair,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tls_connections",
+        verbose_name="TLS client key",
+        help_text="By which their server knows us, where it asks for a client certificate.",
+    )
+
     content_type = models.CharField(max_length=200, default="application/EDI-X12")
     subject = models.CharField(max_length=200, blank=True)
+    profile = models.CharField(
+        "compliance profile",
+        max_length=100,
+        blank=True,
+        choices=profile_choices,
+        help_text="What this partner asks for; settings that fall short are refused or marked.",
+    )
+    provider = models.CharField(
+        "EDI provider or VAN",
+        max_length=200,
+        blank=True,
+        help_text="Who manages this connection for us, if not we ourselves.",
+    )
+    provider_access = models.BooleanField(
+        "provider has access",
+        default=False,
+        help_text="The provider has access to our account with the partner.",
+    )
     engine = models.CharField(
         max_length=20, blank=True, help_text="Empty takes the installation's (AS2_ENGINE)."
     )
@@ -140,3 +210,12 @@ class Connection(models.Model):
         # A form may leave the organization out; its own message says so.
         if hasattr(self, "organization") and self.as2_id == self.organization.as2_id:
             raise ValidationError({"as2_id": "The partner's AS2 id must differ from our own."})
+        if self.tls_trust == Trust.CUSTOM_CA and not self.tls_ca.strip():
+            raise ValidationError({"tls_ca": "Trust custom-ca needs an authority's certificate."})
+        if hasattr(self, "organization") and self.tls_client_key is not None:
+            self._check_client_key(self.tls_client_key)
+
+    def _check_client_key(self, pair: KeyPair) -> None:
+        if pair.organization != self.organization:
+            text = f"This key pair is not one of {self.organization.as2_id}."
+            raise ValidationError({"tls_client_key": text})
