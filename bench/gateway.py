@@ -21,6 +21,9 @@ from bench.client import Outcome, drive
 from bench.memory import Peak, peaks
 from tests.gateway_process import Gateway, wait_for
 
+#: Seconds that the large document may take at the most.
+LARGE_WITHIN = 900
+
 _SETTINGS = """\
 organizations:
   - as2_id: {us}
@@ -122,7 +125,8 @@ def send_large(folder: Path, sender: Side, receiver: Side, size: int) -> tuple[f
     started = time.perf_counter()
     printed = sender.gateway.manage(
         *("send", str(document), "--from", sender.as2_id, "--to", receiver.as2_id),
-        *("--wait", "600", "--content-type", "application/octet-stream"),
+        *("--wait", str(LARGE_WITHIN), "--content-type", "application/octet-stream"),
+        timeout=LARGE_WITHIN,
     )
     seconds = time.perf_counter() - started
     newest = json.loads(sender.gateway.manage("messages", "--json", "--limit", "1"))[0]

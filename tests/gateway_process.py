@@ -98,7 +98,7 @@ class Gateway:
             serve.wait()
             raise GatewayFailed(f"serve did not stop\n{self.output()}") from error
 
-    def manage(self, *args: str, stdin: str | None = None) -> str:
+    def manage(self, *args: str, stdin: str | None = None, timeout: float = COMMAND_TIMEOUT) -> str:
         """Run a management command in this gateway's home; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *args],
@@ -107,7 +107,7 @@ class Gateway:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=COMMAND_TIMEOUT,
+            timeout=timeout,
             check=False,
         )
         if done.returncode:
