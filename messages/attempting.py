@@ -19,7 +19,8 @@ from messages.models import Attempt, ErrorClass, Message
 from messages.outcomes import Outcome
 from messages.store import get_store
 from messages.transport import Answer, PostOptions, TransportError
-from partners.models import Connection, in_use
+from partners.models import Connection
+from partners.tls.contexts import TLSSettingsError, connection_context
 
 #: Octets at the start of an answer that tell whether it is an MDN.
 _HEAD = 64 * 1024
@@ -75,14 +76,20 @@ def _post(claim: Claim) -> Answer:
 
 
 def post_options(connection: Connection, now: dt.datetime) -> PostOptions:
-    """How long a POST to this partner may take, and which servers are trusted."""
-    rows = [row for row in connection.certificates.all() if row.tls]
+    """How long a POST to this partner may take, and which servers are trusted.
+
+    Raises TransportError for TLS settings that cannot be used.
+    """
+    try:
+        tls = connection_context(connection, now)
+    except TLSSettingsError as error:
+        raise TransportError(ErrorClass.TLS, str(error)) from error
     return PostOptions(
         connect_timeout=connection.connect_timeout,
         idle_timeout=connection.response_timeout,
         # Whatever comes later than this finds the message still ours.
         total=settings.AS2_SEND_LEASE * 2 / 3,
-        tls=transport.trusting(tuple(row.value for row in in_use(rows, now))),
+        tls=tls,
     )
 
 

@@ -5,7 +5,6 @@ read from the environment or asked of a proxy (threats R24), and every fault bec
 TransportError that says in plain words what happened.
 """
 
-import functools
 import hashlib
 import http.client
 import re
@@ -21,10 +20,10 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
 from urllib3.util import SKIP_HEADER, Url, parse_url
 
-from as2gateway.certificates import Certificate
 from as2gateway.headers import Headers
 from messages.models import ErrorClass
 from messages.watchdog import Watched, watchdog
+from partners.tls.contexts import ClientPolicy, client_context
 
 #: Bytes of an answer that are read; an MDN has a few thousand (threats R24).
 ANSWER_LIMIT = 1024 * 1024
@@ -44,7 +43,7 @@ class PostOptions:
     idle_timeout: float = 60.0
     #: for the whole answer, once the message is out; ends also what drips byte by byte
     total: float = 600.0
-    #: None = the system's certificate authorities
+    #: None = the client of a connection without settings of its own: Mozilla's authorities
     tls: ssl.SSLContext | None = None
 
 
@@ -111,19 +110,6 @@ def post(
             raise _explain(error, options, facts) from error
 
 
-@functools.lru_cache(maxsize=64)
-def trusting(certificates: tuple[Certificate, ...] = ()) -> ssl.SSLContext:
-    """Trust the system's certificate authorities, and these certificates besides."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # A self-signed certificate, or one in the middle of a chain, is trusted as it stands.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_default_certs()
-    for certificate in certificates:
-        context.load_verify_locations(cadata=certificate.der)
-    return context
-
-
 def _read_url(url: str) -> Url:
     try:
         target = parse_url(url)
@@ -161,7 +147,7 @@ def _connect(target: Url, options: PostOptions) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if target.scheme == "http":
         return sock
-    context = options.tls or trusting()
+    context = options.tls or client_context(ClientPolicy())
     return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
 
 

@@ -11,10 +11,12 @@ import pytest
 import trustme
 
 from as2gateway.certificates import Certificate
+from as2gateway.compliance.facts import Trust
 from as2gateway.headers import Headers
 from messages import transport
 from messages.models import ErrorClass
 from messages.transport import Answer, PostOptions, TransportError, post
+from partners.tls.contexts import ClientPolicy, client_context
 from tests.messages.servers import Script, answer, serve
 
 FIELDS = Headers((("AS2-From", '"My Company"'), ("Message-ID", "<1@x>"), ("Subject", "r\xe9f")))
@@ -251,7 +253,8 @@ def server_side(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 def trusting(authority: trustme.CA) -> PostOptions:
     certificate = Certificate.from_pem(authority.cert_pem.bytes())
-    return PostOptions(tls=transport.trusting((certificate,)), idle_timeout=5)
+    policy = ClientPolicy(Trust.CUSTOM_CA, authorities=(certificate,))
+    return PostOptions(tls=client_context(policy), idle_timeout=5)
 
 
 def test_over_tls_version_suite_and_certificate_are_told(authority: trustme.CA) -> None:
@@ -277,18 +280,19 @@ def test_a_certificate_of_another_host_or_an_unknown_authority_is_refused(
     assert peer.requests == []
 
 
-def test_without_settings_the_systems_authorities_are_trusted(authority: trustme.CA) -> None:
+def test_without_settings_mozillas_authorities_are_trusted(authority: trustme.CA) -> None:
     with serve(answer(), tls=server_side(authority, "localhost")) as peer:
         assert fault(peer.url).error_class is ErrorClass.TLS
 
 
-def test_a_self_signed_certificate_can_be_trusted_by_itself(authority: trustme.CA) -> None:
+def test_a_certificate_can_be_trusted_by_itself(authority: trustme.CA) -> None:
     issued = authority.issue_cert("localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issued.configure_cert(context)
     pinned = Certificate.from_pem(issued.cert_chain_pems[0].bytes())
     with serve(answer(b"pinned"), tls=context) as peer:
-        options = PostOptions(tls=transport.trusting((pinned,)))
+        policy = ClientPolicy(Trust.PINNED, pins=frozenset({pinned.fingerprint}))
+        options = PostOptions(tls=client_context(policy))
         assert send(peer.url, options=options).body == b"pinned"
 
 
