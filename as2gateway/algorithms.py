@@ -179,10 +179,22 @@ _GCM = frozenset(
 
 
 class KeyTransport(StrEnum):
-    """How the content key is wrapped for a recipient."""
+    """How the content key is wrapped for a recipient.
+
+    ``RSA_OAEP`` is written with SHA-256, and stands for OAEP with any digest where it is read;
+    ``RSA_OAEP_SHA1`` is only written, for products that know OAEP by its defaults alone.
+    """
 
     RSA_V15 = "rsa-pkcs1-v1.5"
     RSA_OAEP = "rsa-oaep"
+    RSA_OAEP_SHA1 = "rsa-oaep-sha1"
+
+
+class SignatureScheme(StrEnum):
+    """How an RSA key signs; an elliptic one makes ECDSA (RFC 5754 §3)."""
+
+    RSA_V15 = "rsa-pkcs1-v1.5"
+    RSA_PSS = "rsa-pss"
 
 
 class Compression(StrEnum):

@@ -31,6 +31,10 @@ _PEM = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.+?)-----END
 #: certificates kept read, across messages: some kB each
 _KEPT = 1024
 
+#: bit 2 of the first octet (RFC 5280 §4.2.1.3)
+_KEY_ENCIPHERMENT = 0x20
+
+_KEY_USAGE = oid_contents(oids.KEY_USAGE)
 _SUBJECT_KEY_IDENTIFIER = oid_contents(oids.SUBJECT_KEY_IDENTIFIER)
 
 
@@ -106,6 +110,12 @@ class Certificate:
         return _facts(self.der).subject_key_id
 
     @property
+    def may_encipher(self) -> bool:
+        """Whether keys may be wrapped for it: its keyUsage, if it has one, says so (CMS-35)."""
+        usage = _facts(self.der).key_usage
+        return usage is None or bool(usage & _KEY_ENCIPHERMENT)
+
+    @property
     def subject(self) -> str:
         """Whose key it is, as RFC 4514 writes names."""
         return distinguished_names.text(_facts(self.der).subject)
@@ -170,6 +180,8 @@ class _Facts:
     not_after: datetime
     public_key: bytes
     subject_key_id: bytes | None
+    #: first octet of the keyUsage extension; None if there is none
+    key_usage: int | None
     signature_digest: str
 
 
@@ -183,6 +195,8 @@ def _facts(encoded: bytes) -> _Facts:
     issuer = fields.take(ber.SEQUENCE)
     validity = fields.take(ber.SEQUENCE).fields()
     subject = fields.take(ber.SEQUENCE)
+    public_key = fields.take(ber.SEQUENCE).raw
+    extensions = _extensions(fields)
     # Read once here, so that a name that cannot be read is found when the certificate is taken.
     _ = distinguished_names.text(issuer), distinguished_names.text(subject)
     return _Facts(
@@ -192,8 +206,9 @@ def _facts(encoded: bytes) -> _Facts:
         subject=subject,
         not_before=validity.any().time(),
         not_after=validity.any().time(),
-        public_key=fields.take(ber.SEQUENCE).raw,
-        subject_key_id=_subject_key_id(fields),
+        public_key=public_key,
+        subject_key_id=_subject_key_id(extensions.get(_SUBJECT_KEY_IDENTIFIER)),
+        key_usage=_key_usage(extensions.get(_KEY_USAGE)),
         signature_digest=_signature_digest(outer.take(ber.SEQUENCE)),
     )
 
@@ -206,15 +221,34 @@ def _signature_digest(identifier: Node) -> str:
     return digest.value.replace("-", "") if digest else ""
 
 
-def _subject_key_id(fields: ber.Fields) -> bytes | None:
+def _extensions(fields: ber.Fields) -> dict[bytes, Node]:
+    """Extensions by the contents of their object identifiers; of each, the OCTET STRING."""
     fields.optional(ber.CONTEXT + 1)  # unique identifiers, unused since 1996
     fields.optional(ber.CONTEXT + 2)
     extensions = fields.optional(ber.CONTEXT + 3)
+    found: dict[bytes, Node] = {}
     for extension in extensions.only_child().children if extensions else ():
         members = extension.children
-        if len(members) > 1 and members[0].content == _SUBJECT_KEY_IDENTIFIER:
-            return ber.parse(members[-1].octets()).expect(ber.OCTET_STRING).octets()
-    return None
+        if len(members) > 1:
+            found.setdefault(members[0].content, members[-1])
+    return found
+
+
+def _subject_key_id(extension: Node | None) -> bytes | None:
+    if extension is None:
+        return None
+    return ber.parse(extension.octets()).expect(ber.OCTET_STRING).octets()
+
+
+def _key_usage(extension: Node | None) -> int | None:
+    if extension is None:
+        return None
+    try:
+        bits = ber.parse(extension.octets()).expect(ber.BIT_STRING).content
+    except MalformedMessage:  # an odd one says nothing, and the certificate loads all the same
+        return None
+    # The number of unused bits, then the bits from the highest on.
+    return int.from_bytes(bits[1:2])
 
 
 @lru_cache(_KEPT)

@@ -11,7 +11,13 @@ from enum import StrEnum
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm, KeyTransport
+from as2gateway.algorithms import (
+    CipherAlgorithm,
+    Compression,
+    DigestAlgorithm,
+    KeyTransport,
+    SignatureScheme,
+)
 from as2gateway.certificates import Certificate
 
 
@@ -29,6 +35,17 @@ class SigningKey:
 
     private_key: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
     certificate: Certificate
+    #: of an RSA key
+    scheme: SignatureScheme = SignatureScheme.RSA_V15
+    #: certificates that travel along with its own, up to the root or not (CMS-21)
+    chain: tuple[Certificate, ...] = ()
+    #: some products choke on certificates in a signature; without them it names its own only
+    enclose: bool = True
+
+    @property
+    def enclosed(self) -> tuple[Certificate, ...]:
+        """The certificates that go into a signature."""
+        return tuple({self.certificate: None, **dict.fromkeys(self.chain)}) if self.enclose else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,8 @@ class OutboundPolicy:
     sign_with: SigningKey | None = None
     encrypt_to: Certificate | None = None
     key_transport: KeyTransport = KeyTransport.RSA_V15
+    #: refuse to encrypt to a certificate whose keyUsage does not allow it (CMS-35)
+    require_key_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from urllib.parse import quote as percent_encode
 
 from as2gateway import mime, names
 from as2gateway.algorithms import KEPT_DIGESTS, Compression, DigestAlgorithm
-from as2gateway.cms import compressed, enveloped, signed
+from as2gateway.cms import compressed, enveloped, signing
 from as2gateway.engine import Stamp
 from as2gateway.headers import Headers
 from as2gateway.mic import RunningDigests
@@ -163,11 +163,11 @@ def _signed(
         yield frame.opening
         yield from entity.octets
         yield frame.middle
-        yield signed.sign(digests.digests[algorithm], algorithm, key, stamp.now)
+        yield signing.sign(digests.digests[algorithm], algorithm, key, stamp.now)
         yield frame.closing
 
     headers = Headers((("Content-Type", frame.content_type),))
-    signature = signed.signature_length(algorithm, key, stamp.now)
+    signature = signing.signature_length(algorithm, key, stamp.now)
     if entity.octets_length is None or signature is None:
         return _Entity(headers, body(key))
     return _Entity(headers, body(key), entity.octets_length + frame.overhead + signature)
@@ -185,6 +185,8 @@ def _encrypted(entity: _Entity, policy: OutboundPolicy, entropy: Entropy) -> _En
     to, cipher, transport = policy.encrypt_to, policy.encrypt, policy.key_transport
     if to is None or cipher is None:
         raise ValueError("messages are to be encrypted, but there is no certificate to encrypt to")
+    if policy.require_key_usage and not to.may_encipher:
+        raise ValueError(f"the keyUsage of {to.subject} does not allow to encrypt to it")
 
     def body() -> Iterator[bytes]:
         chunks, length = entity.octets, entity.octets_length

@@ -159,12 +159,17 @@ def _size(key: rsa.RSAPublicKey | rsa.RSAPrivateKey) -> int:
     return (key.key_size + 7) // 8
 
 
-#: what we send: SHA-256 in both places, as RFC 8551 §2.3 asks of OAEP
+_SHA1 = hashes.SHA1()  # noqa: S303  of OAEP, where nothing rests on its collisions
+
+#: what we send: SHA-256 in both places, as RFC 8551 §2.3 asks of OAEP, or OAEP's defaults
 _PADDINGS: Mapping[KeyTransport, AsymmetricPadding] = MappingProxyType(
     {
         KeyTransport.RSA_V15: padding.PKCS1v15(),
         KeyTransport.RSA_OAEP: padding.OAEP(
             mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None
+        ),
+        KeyTransport.RSA_OAEP_SHA1: padding.OAEP(
+            mgf=padding.MGF1(_SHA1), algorithm=_SHA1, label=None
         ),
     }
 )
@@ -178,5 +183,7 @@ _IDENTIFIERS: Mapping[KeyTransport, bytes] = MappingProxyType(
     {
         KeyTransport.RSA_V15: der.sequence(der.oid(oids.RSA_ENCRYPTION), der.NULL),
         KeyTransport.RSA_OAEP: der.sequence(der.oid(oids.RSAES_OAEP), _OAEP_PARAMETERS),
+        # every parameter has its default, hence none is written (RFC 4055 §4.1)
+        KeyTransport.RSA_OAEP_SHA1: der.sequence(der.oid(oids.RSAES_OAEP), der.sequence()),
     }
 )

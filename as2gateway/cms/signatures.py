@@ -6,8 +6,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.algorithms import DigestAlgorithm, SignatureScheme
 from as2gateway.cms.signature_algorithms import Scheme, SignatureAlgorithm
+from as2gateway.policy import SigningKey
 
 
 def made_by(
@@ -38,10 +39,12 @@ def _padding(algorithm: SignatureAlgorithm) -> AsymmetricPadding:
     return padding.PSS(padding.MGF1(algorithm.mask_digest.hash), algorithm.salt_length)
 
 
-def make(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, digest: DigestAlgorithm, data: bytes
-) -> bytes:
-    """Sign octets: PKCS#1 v1.5 or ECDSA."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), digest.hash)
-    return key.sign(data, ec.ECDSA(digest.hash))
+def make(key: SigningKey, digest: DigestAlgorithm, data: bytes) -> bytes:
+    """Sign octets in the key's scheme; ValueError for an RSA key too short for it."""
+    private_key = key.private_key
+    if not isinstance(private_key, rsa.RSAPrivateKey):
+        return private_key.sign(data, ec.ECDSA(digest.hash))
+    if key.scheme is SignatureScheme.RSA_PSS:
+        pss = padding.PSS(padding.MGF1(digest.hash), digest.size)
+        return private_key.sign(data, pss, digest.hash)
+    return private_key.sign(data, padding.PKCS1v15(), digest.hash)

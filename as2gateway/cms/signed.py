@@ -1,4 +1,4 @@
-"""SignedData: RFC 5652, section 5, and whose signature counts.
+"""SignedData: RFC 5652, section 5, and whose signature counts. What writes one is ``signing``.
 
 The signer must be a certificate that the caller names; certificates that travel along are passed
 over unread, so they can neither help nor harm (CMS-17, CMS-20).
@@ -8,15 +8,12 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-from as2gateway import ber, der
+from as2gateway import ber
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.ber import Node
 from as2gateway.certificates import Certificate
-from as2gateway.cms import oids, signatures
+from as2gateway.cms import oids
 from as2gateway.cms.attributes import SignedAttributes
 from as2gateway.cms.content import ContentInfo, read_oid
 from as2gateway.cms.signature_algorithms import read_digest
@@ -28,7 +25,7 @@ from as2gateway.errors import (
     LimitExceeded,
     MalformedMessage,
 )
-from as2gateway.policy import Limits, SigningKey
+from as2gateway.policy import Limits
 from as2gateway.stream import Parser, Source, Wait
 
 #: octets of a version, and of the digestAlgorithms announced: a dozen with parameters
@@ -263,87 +260,3 @@ class _Rules:
         running.update(self.signed.content)
         if not hmac.compare_digest(running.digest(), self._digest_of_content(digest)):
             raise IntegrityCheckFailed("the signature encloses other content than it came with")
-
-
-# --- writing -------------------------------------------------------------------------------------
-
-
-def sign(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> bytes:
-    """Write a ContentInfo with a detached SignedData in DER: one signer, its certificate included.
-
-    ``digest`` is that of the content in ``algorithm``.
-    """
-    attributes = _attributes(digest, now)
-    signature = signatures.make(key.private_key, algorithm, der.element(der.SET, attributes))
-    return _encode(algorithm, key, attributes, signature)
-
-
-def signature_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
-    """Octets that ``sign`` makes; None where the length of a signature varies (ECDSA)."""
-    if not isinstance(key.private_key, RSAPrivateKey):
-        return None
-    attributes = _attributes(bytes(algorithm.size), now)
-    signature = bytes((key.private_key.key_size + 7) // 8)
-    return len(_encode(algorithm, key, attributes, signature))
-
-
-def _attributes(digest: bytes, now: datetime) -> bytes:
-    """Contents of the signed attributes, in DER's order (CMS-11)."""
-    return b"".join(
-        sorted(
-            (
-                der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
-                der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
-                der.sequence(_SIGNING_TIME, der.set_of([der.time(now)])),
-            )
-        )
-    )
-
-
-def _encode(
-    algorithm: DigestAlgorithm, key: SigningKey, attributes: bytes, signature: bytes
-) -> bytes:
-    rsa = isinstance(key.private_key, RSAPrivateKey)
-    digest_identifier = _DIGEST_IDENTIFIERS[algorithm]
-    signer = der.sequence(
-        _VERSION,
-        key.certificate.issuer_and_serial,
-        digest_identifier,
-        der.element(_CONTEXT, attributes),
-        _RSA_IDENTIFIER if rsa else _ECDSA_IDENTIFIERS[algorithm],
-        der.octet_string(signature),
-    )
-    signed = der.sequence(
-        _VERSION,
-        der.element(der.SET, digest_identifier),
-        der.sequence(_DATA),
-        der.element(_CONTEXT, key.certificate.der),
-        der.element(der.SET, signer),
-    )
-    return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
-
-
-_CONTEXT = der.CONTEXT | der.CONSTRUCTED
-#: of SignedData with id-data, and of a SignerInfo with issuerAndSerialNumber (RFC 5652 §5.1, §5.3)
-_VERSION = der.integer(1)
-_DATA = der.oid(oids.DATA)
-_SIGNED_DATA = der.oid(oids.SIGNED_DATA)
-_CONTENT_TYPE = der.oid(oids.CONTENT_TYPE)
-_MESSAGE_DIGEST = der.oid(oids.MESSAGE_DIGEST)
-_SIGNING_TIME = der.oid(oids.SIGNING_TIME)
-
-#: parameters absent (RFC 3370 §2.1, RFC 5754 §2, CMS-06)
-_DIGEST_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
-    {digest: der.sequence(der.oid(digest.oid)) for digest in DigestAlgorithm}
-)
-#: the name that every CMS reader knows, old ones too (RFC 5754 §3.2)
-_RSA_IDENTIFIER = der.sequence(der.oid(oids.RSA_ENCRYPTION), der.NULL)
-_ECDSA_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
-    {
-        DigestAlgorithm.SHA1: der.sequence(der.oid(oids.ECDSA_WITH_SHA1)),
-        DigestAlgorithm.SHA224: der.sequence(der.oid(oids.ECDSA_WITH_SHA224)),
-        DigestAlgorithm.SHA256: der.sequence(der.oid(oids.ECDSA_WITH_SHA256)),
-        DigestAlgorithm.SHA384: der.sequence(der.oid(oids.ECDSA_WITH_SHA384)),
-        DigestAlgorithm.SHA512: der.sequence(der.oid(oids.ECDSA_WITH_SHA512)),
-    }
-)

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 from as2gateway import names
 from as2gateway.algorithms import DigestAlgorithm
-from as2gateway.cms import signed
+from as2gateway.cms import signing
 from as2gateway.headers import Headers
 from as2gateway.mdn.report import MDNReport
 from as2gateway.mime import SignedEntity, new_boundary
@@ -46,7 +46,7 @@ def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only
         frame = SignedEntity(new_boundary(entropy), _micalg(report, digest))
         running = digest.new()
         running.update(part)
-        signature = signed.sign(running.digest(), digest, sign_with, now)
+        signature = signing.sign(running.digest(), digest, sign_with, now)
         content_type = frame.content_type
         body = frame.opening + part + frame.middle + signature + frame.closing
     fields = [

@@ -11,7 +11,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm, KeyTransport
+from as2gateway.algorithms import (
+    CipherAlgorithm,
+    Compression,
+    DigestAlgorithm,
+    KeyTransport,
+    SignatureScheme,
+)
 from as2gateway.engine import Stamp
 from as2gateway.headers import Headers
 from as2gateway.policy import OutboundPolicy, PayloadInfo, SigningKey
@@ -91,6 +97,10 @@ def organization(as2_name: str, key: SigningKey | None, **settings: str) -> Any:
     if key is not None:
         if not isinstance(key.private_key, RSAPrivateKey):
             raise ValueError("the engine pyas2lib signs with RSA keys only; use the engine native")
+        if key.scheme is not SignatureScheme.RSA_V15:
+            raise ValueError(
+                f"the engine pyas2lib does not know {key.scheme}; use the engine native"
+            )
         made.sign_key = (key.private_key, Certificate(key.certificate))
     return made
 

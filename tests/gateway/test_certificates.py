@@ -54,6 +54,47 @@ def test_key_and_signature_are_named(
     ) == expected
 
 
+def with_usage(key_encipherment: bool) -> Certificate:
+    own = identity("partner")
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=key_encipherment,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([]))
+        .public_key(own.private_key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
+        .add_extension(usage, critical=True)
+    )
+    made = builder.sign(own.rsa_key, hashes.SHA256())
+    return Certificate.from_der(made.public_bytes(Encoding.DER))
+
+
+def test_the_key_usage_says_whether_keys_may_be_wrapped() -> None:
+    assert identity("partner").certificate.may_encipher
+    assert with_usage(key_encipherment=True).may_encipher
+    assert not with_usage(key_encipherment=False).may_encipher
+
+
+def test_an_odd_key_usage_says_nothing() -> None:
+    encoded = with_usage(key_encipherment=False).der
+    usage = der.element(0x03, b"\7\x80")
+    assert encoded.count(usage) == 1
+    odd = encoded.replace(usage, der.element(0x05, b"\7\x80"))
+    assert Certificate.from_der(odd).may_encipher
+
+
 def test_an_ed25519_certificate_loads() -> None:
     pem = openssl.openssl(
         "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=e"

@@ -24,6 +24,7 @@ from as2gateway.headers import Headers
 from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
 from as2gateway.send import HELD, MessageComposition
 from tests.gateway.reading import LEGACY, accepted, read
+from tests.gateway.test_certificates import with_usage
 from tests.gateway.wrapping import OURS, PAYLOAD, THEIRS
 from tests.openssl import cms_decrypt, cms_verify, identity
 
@@ -287,6 +288,10 @@ def test_any_subject_is_one_line_of_ascii(subject: str) -> None:
         (replace(POLICY, mdn=MDNMode.ASYNC), "URL"),
         (replace(POLICY, as2_to=""), "character"),
         (replace(POLICY, encrypt_to=identity("curve", "p256").certificate), "RSA"),
+        (
+            replace(POLICY, encrypt_to=with_usage(key_encipherment=False), require_key_usage=True),
+            "keyUsage",
+        ),
     ],
 )
 def test_a_policy_that_lacks_something_is_refused(policy: OutboundPolicy, word: str) -> None:

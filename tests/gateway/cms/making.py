@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from as2gateway import der
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.cms import oids, signatures
+from as2gateway.policy import SigningKey
 from tests.openssl import Identity
 
 CONTENT = b"Content-Type: text/plain\r\n\r\nsigned"
@@ -56,7 +57,8 @@ class Signer:
         contents = b"".join(self.attributes)
         tbs = der.element(der.SET, contents if self.signed is None else self.signed)
         opening = self.opening or der.header(0xA0, len(contents))
-        signature = signatures.make(self.identity.private_key, self.made_with or self.digest, tbs)
+        key = SigningKey(self.identity.private_key, self.identity.certificate)
+        signature = signatures.make(key, self.made_with or self.digest, tbs)
         return der.sequence(
             self.version,
             self.identifier or self.identity.certificate.issuer_and_serial,

@@ -1,0 +1,114 @@
+"""Writing a SignedData: RFC 5652 section 5, detached and in DER, by one signer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from as2gateway import der
+from as2gateway.algorithms import DigestAlgorithm, SignatureScheme
+from as2gateway.cms import oids, signatures
+from as2gateway.policy import SigningKey
+
+
+def sign(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> bytes:
+    """Write a ContentInfo with a detached SignedData.
+
+    ``digest`` is that of the content in ``algorithm``. Raises ValueError for an RSA key too short
+    for its scheme.
+    """
+    attributes = _attributes(digest, now)
+    signature = signatures.make(key, algorithm, der.element(der.SET, attributes))
+    return _encode(algorithm, key, attributes, signature)
+
+
+def signature_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
+    """Octets that ``sign`` makes; None where the length of a signature varies (ECDSA)."""
+    if not isinstance(key.private_key, RSAPrivateKey):
+        return None
+    attributes = _attributes(bytes(algorithm.size), now)
+    signature = bytes((key.private_key.key_size + 7) // 8)
+    return len(_encode(algorithm, key, attributes, signature))
+
+
+def _attributes(digest: bytes, now: datetime) -> bytes:
+    """Contents of the signed attributes, in DER's order (CMS-11)."""
+    return b"".join(
+        sorted(
+            (
+                der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
+                der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
+                der.sequence(_SIGNING_TIME, der.set_of([der.time(now)])),
+            )
+        )
+    )
+
+
+def _encode(
+    algorithm: DigestAlgorithm, key: SigningKey, attributes: bytes, signature: bytes
+) -> bytes:
+    digest_identifier = _DIGEST_IDENTIFIERS[algorithm]
+    signer = der.sequence(
+        _VERSION,
+        key.certificate.issuer_and_serial,
+        digest_identifier,
+        der.element(_CONTEXT, attributes),
+        _signature_identifier(algorithm, key),
+        der.octet_string(signature),
+    )
+    signed = der.sequence(
+        _VERSION,
+        der.element(der.SET, digest_identifier),
+        der.sequence(_DATA),
+        _certificates(key),
+        der.element(der.SET, signer),
+    )
+    return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
+
+
+def _certificates(key: SigningKey) -> bytes:
+    enclosed = [one.der for one in key.enclosed]
+    return der.element(_CONTEXT, *sorted(enclosed)) if enclosed else b""
+
+
+def _signature_identifier(algorithm: DigestAlgorithm, key: SigningKey) -> bytes:
+    if not isinstance(key.private_key, RSAPrivateKey):
+        return _ECDSA_IDENTIFIERS[algorithm]
+    if key.scheme is SignatureScheme.RSA_V15:
+        return _RSA_IDENTIFIER
+    # RFC 4056 §2.2: one digest for all, and a salt of its length
+    digest = der.sequence(der.oid(algorithm.oid), der.NULL)
+    mask = der.sequence(der.oid(oids.MGF1), digest)
+    parameters = der.sequence(
+        der.element(_CONTEXT, digest),
+        der.element(_CONTEXT + 1, mask),
+        der.element(_CONTEXT + 2, der.integer(algorithm.size)),
+    )
+    return der.sequence(der.oid(oids.RSASSA_PSS), parameters)
+
+
+_CONTEXT = der.CONTEXT | der.CONSTRUCTED
+#: of SignedData with id-data, and of a SignerInfo with issuerAndSerialNumber (RFC 5652 §5.1, §5.3)
+_VERSION = der.integer(1)
+_DATA = der.oid(oids.DATA)
+_SIGNED_DATA = der.oid(oids.SIGNED_DATA)
+_CONTENT_TYPE = der.oid(oids.CONTENT_TYPE)
+_MESSAGE_DIGEST = der.oid(oids.MESSAGE_DIGEST)
+_SIGNING_TIME = der.oid(oids.SIGNING_TIME)
+
+#: parameters absent (RFC 3370 §2.1, RFC 5754 §2, CMS-06)
+_DIGEST_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
+    {digest: der.sequence(der.oid(digest.oid)) for digest in DigestAlgorithm}
+)
+#: the name that every CMS reader knows, old ones too (RFC 5754 §3.2)
+_RSA_IDENTIFIER = der.sequence(der.oid(oids.RSA_ENCRYPTION), der.NULL)
+_ECDSA_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
+    {
+        DigestAlgorithm.SHA1: der.sequence(der.oid(oids.ECDSA_WITH_SHA1)),
+        DigestAlgorithm.SHA224: der.sequence(der.oid(oids.ECDSA_WITH_SHA224)),
+        DigestAlgorithm.SHA256: der.sequence(der.oid(oids.ECDSA_WITH_SHA256)),
+        DigestAlgorithm.SHA384: der.sequence(der.oid(oids.ECDSA_WITH_SHA384)),
+        DigestAlgorithm.SHA512: der.sequence(der.oid(oids.ECDSA_WITH_SHA512)),
+    }
+)
