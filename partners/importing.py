@@ -1,62 +1,46 @@
-"""Key files as people have them: PEM, DER and PKCS#12 in, parsed keys and certificates out.
+"""Key files as people have them in, parsed keys and certificates out.
 
-A refusal says what the file is and what was wanted, since the usual mistake is the wrong file. No
-text here holds a password or a part of a key.
+PEM, DER, PKCS#7, PKCS#12, PKCS#8, PKCS#1 and OpenSSH's own format; with passphrase or without; with
+what Windows does to text. A refusal says what the file is and what was wanted. No text here holds a
+password or a part of a key.
 """
 
-import base64
-import binascii
 import datetime as dt
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     load_der_private_key,
+    load_der_public_key,
     load_pem_private_key,
+    load_pem_public_key,
+    load_ssh_private_key,
+    pkcs7,
     pkcs12,
 )
 
 from as2gateway.certificates import Certificate
+from partners import describing
+from partners.describing import BUNDLES, CERTIFICATES, PRIVATE_KEYS, PUBLIC_KEYS, Block, describe
 from partners.parsed import PrivateKey
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 #: Shorter RSA keys can be broken or soon will be (NIST SP 800-131A: not after 2013).
 RSA_BITS: Final = 2048
 #: A key file of any kind is some kB; more than this is another file.
 MAX_SIZE: Final = 1024 * 1024
-
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
-_LABELS: Final = {
-    b"CERTIFICATE": "a certificate (PEM)",
-    b"TRUSTED CERTIFICATE": "a certificate (PEM)",
-    b"X509 CERTIFICATE": "a certificate (PEM)",
-    b"CERTIFICATE REQUEST": "a certificate request, not a certificate yet",
-    b"NEW CERTIFICATE REQUEST": "a certificate request, not a certificate yet",
-    b"PUBLIC KEY": "a public key without certificate",
-    b"RSA PUBLIC KEY": "a public key without certificate",
-    b"PKCS7": "a PKCS#7 bundle of certificates",
-    b"CMS": "a PKCS#7 bundle of certificates",
-    b"PRIVATE KEY": "a private key (PEM)",
-    b"RSA PRIVATE KEY": "a private key (PEM)",
-    b"EC PRIVATE KEY": "a private key (PEM)",
-    b"ENCRYPTED PRIVATE KEY": "a private key with passphrase (PEM)",
-    b"OPENSSH PRIVATE KEY": "a private key in OpenSSH's own format "
-    "(ssh-keygen -p -m PKCS8 -f FILE converts it)",
-}
-_CERTIFICATES: Final = (b"CERTIFICATE", b"TRUSTED CERTIFICATE", b"X509 CERTIFICATE")
-_PRIVATE_KEYS: Final = (
-    b"PRIVATE KEY",
-    b"RSA PRIVATE KEY",
-    b"EC PRIVATE KEY",
-    b"ENCRYPTED PRIVATE KEY",
-)
 
 
 class KeyFileError(Exception):
@@ -77,54 +61,41 @@ class KeyMaterial:
         return self.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def describe(data: bytes) -> str:
-    """Say what kind of file this is."""
-    labels = [match[1] for match in _BLOCK.finditer(_text(data))]
-    if labels:
-        kinds = dict.fromkeys(_LABELS.get(label, "PEM of another kind") for label in labels)
-        return " and ".join(kinds)
-    if not data.strip():
-        return "an empty file"
-    return _describe_binary(data)
-
-
 def read_certificates(data: bytes) -> tuple[Certificate, ...]:
-    """Read every certificate of a PEM file, or the one of a DER file."""
-    wanted = "a certificate (PEM or DER) was wanted"
-    blocks = [match[0] for match in _BLOCK.finditer(_text(data)) if match[1] in _CERTIFICATES]
+    """Read every certificate of a PEM file, a DER file or a PKCS#7 bundle."""
     try:
-        if blocks:
-            return tuple(Certificate.from_pem(block) for block in blocks)
-        if data[:1] == b"\x30" and _is_certificate(data):
-            return (Certificate.from_der(data),)
-    except ValueError as error:
+        found = tuple(_certificates(data))
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"this certificate cannot be read: {error}") from error
-    raise KeyFileError(f"this is {describe(data)}; {wanted}")
+    if not found:
+        raise KeyFileError(f"this is {describe(data)}; a certificate (PEM or DER) was wanted")
+    return found
 
 
 def read_certificate(data: bytes) -> Certificate:
-    """Read the one certificate of a file."""
+    """Read the one certificate that a file is about; those that issued it may stand beside it."""
     certificates = read_certificates(data)
-    if len(certificates) > 1:
+    issuers = {each.issuer for each in certificates if each.issuer != each.subject}
+    meant = [each for each in dict.fromkeys(certificates) if each.subject not in issuers]
+    if len(meant) != 1:
         subjects = "; ".join(certificate.subject for certificate in certificates)
         raise KeyFileError(
             f"this file holds {len(certificates)} certificates ({subjects}); "
             "keep only the one that is meant"
         )
-    return certificates[0]
+    return meant[0]
 
 
 def read_private_key(data: bytes, password: str | None = None) -> PrivateKey:
-    """Read a private key in PEM: PKCS#8, PKCS#1 or EC, with or without passphrase."""
-    blocks = [match for match in _BLOCK.finditer(_text(data)) if match[1] in _PRIVATE_KEYS]
-    if not blocks:
-        raise KeyFileError(f"this is {describe(data)}; a private key (PEM) was wanted")
-    pem = blocks[0][0]
-    encrypted = blocks[0][1] == b"ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in pem
+    """Read a private key: PKCS#8, PKCS#1, EC or OpenSSH's own, with or without passphrase."""
+    block = next((each for each in describing.blocks(data) if each.label in PRIVATE_KEYS), None)
+    if block is None and not describing.is_private_key(data):
+        raise KeyFileError(f"this is {describe(data)}; a private key (PEM or DER) was wanted")
+    encrypted = describing.is_encrypted(data) if block is None else _is_encrypted(block)
     if encrypted and not password:
         raise KeyFileError("this private key has a passphrase, and none was given")
     try:
-        key = load_pem_private_key(pem, _octets(password) if encrypted else None)
+        key = _load(block, data, _octets(password) if encrypted else None)
     except (ValueError, UnsupportedAlgorithm) as error:
         problem = (
             "the passphrase is wrong, or the file is damaged" if encrypted else "it is damaged"
@@ -133,9 +104,22 @@ def read_private_key(data: bytes, password: str | None = None) -> PrivateKey:
     return _supported(key)
 
 
+def read_public_key(data: bytes) -> PublicKey:
+    """Read a public key that stands by itself (SubjectPublicKeyInfo, or PKCS#1 in PEM)."""
+    block = next((each for each in describing.blocks(data) if each.label in PUBLIC_KEYS), None)
+    try:
+        key = load_pem_public_key(block.pem) if block else load_der_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"this is {describe(data)}; a public key was wanted") from error
+    if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey):
+        kind = type(key).__name__.removesuffix("PublicKey")
+        raise KeyFileError(f"this is a public key of type {kind}; RSA or EC was wanted")
+    return key
+
+
 def read_pkcs12(data: bytes, password: str | None = None) -> KeyMaterial:
     """Read a PKCS#12 file (.p12, .pfx): private key, certificate and chain."""
-    if not _is_pkcs12(data):
+    if not describing.is_pkcs12(data):
         raise KeyFileError(f"this is {describe(data)}; a PKCS#12 file (.p12, .pfx) was wanted")
     try:
         loaded = pkcs12.load_pkcs12(data, _octets(password))
@@ -151,6 +135,16 @@ def read_pkcs12(data: bytes, password: str | None = None) -> KeyMaterial:
         Certificate.from_der(entry.certificate.public_bytes(Encoding.DER)) for entry in stored
     ]
     return pair(_supported(loaded.key), certificates)
+
+
+def read_material(data: bytes, password: str | None = None) -> KeyMaterial:
+    """Read a private key with its certificate: PKCS#12, or both in one PEM file."""
+    if describing.is_pkcs12(data):
+        return read_pkcs12(data, password)
+    if not any(block.label in CERTIFICATES for block in describing.blocks(data)):
+        wanted = "a private key with its certificate (PKCS#12, or PEM with both) was wanted"
+        raise KeyFileError(f"this is {describe(data)}; {wanted}")
+    return pair(read_private_key(data, password), read_certificates(data))
 
 
 def pair(key: PrivateKey, certificates: Sequence[Certificate]) -> KeyMaterial:
@@ -178,6 +172,52 @@ def check_certificate(certificate: Certificate, now: dt.datetime) -> None:
         )
 
 
+def _certificates(data: bytes) -> Iterator[Certificate]:
+    parts = describing.blocks(data)
+    for block in parts:
+        if block.label in CERTIFICATES:
+            yield Certificate.from_pem(block.pem)
+        elif block.label in BUNDLES:
+            # Both labels are in use for the same structure (RFC 7468 §8, §9).
+            pem = block.pem.replace(b" CMS-", b" PKCS7-")
+            yield from _as_ours(pkcs7.load_pem_pkcs7_certificates(pem))
+    if parts or data[:1] != b"\x30":
+        return
+    if describing.is_certificate(data):
+        yield Certificate.from_der(data)
+    elif describing.is_bundle(data):
+        yield from _as_ours(pkcs7.load_der_pkcs7_certificates(data))
+
+
+def _as_ours(certificates: Sequence[x509.Certificate]) -> Iterator[Certificate]:
+    for each in certificates:
+        yield Certificate.from_der(each.public_bytes(Encoding.DER))
+
+
+def _load(block: Block | None, data: bytes, password: bytes | None) -> object:
+    if block is None:
+        return load_der_private_key(data, password)
+    if block.label == b"OPENSSH PRIVATE KEY":
+        return load_ssh_private_key(block.pem, password)
+    return load_pem_private_key(block.pem, password)
+
+
+def _is_encrypted(block: Block) -> bool:
+    if block.label == b"OPENSSH PRIVATE KEY":
+        return _ssh_is_encrypted(block.pem)
+    return block.label == b"ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in block.pem
+
+
+def _ssh_is_encrypted(pem: bytes) -> bool:
+    try:
+        load_ssh_private_key(pem, None)
+    except TypeError:  # has a passphrase
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return False
+
+
 def _supported(key: object) -> PrivateKey:
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
         kind = type(key).__name__.removesuffix("PrivateKey")
@@ -187,52 +227,3 @@ def _supported(key: object) -> PrivateKey:
 
 def _octets(password: str | None) -> bytes | None:
     return password.encode() if password else None
-
-
-def _text(data: bytes) -> bytes:
-    """Undo what Windows tools do to PEM: UTF-16 with a byte order mark."""
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16", "replace").encode("utf-8")
-    return data
-
-
-def _describe_binary(data: bytes) -> str:
-    if _is_pkcs12(data):
-        return "a PKCS#12 file"
-    if _is_certificate(data):
-        return "a certificate (DER)"
-    if _is_private_key(data):
-        return "a private key in DER (openssl pkey -inform DER converts it)"
-    if _is_base64(data):
-        return "base64 without its BEGIN and END lines"
-    return "no key or certificate file"
-
-
-def _is_certificate(data: bytes) -> bool:
-    try:
-        Certificate.from_der(data)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_private_key(data: bytes) -> bool:
-    try:
-        load_der_private_key(data, None)
-    except TypeError:  # has a passphrase
-        return True
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _is_pkcs12(data: bytes) -> bool:
-    """A SEQUENCE, of some length, whose first element is the version 3 (RFC 7292 §4)."""
-    return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[2:10]
-
-
-def _is_base64(data: bytes) -> bool:
-    try:
-        return base64.b64decode(b"".join(data.split()), validate=True)[:1] == b"\x30"
-    except binascii.Error:
-        return False

@@ -2,8 +2,10 @@
 
 import base64
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -13,11 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    pkcs7,
     pkcs12,
 )
 from django.utils import timezone
 
-from partners import importing
+from partners import describing, importing
 from partners.importing import KeyFileError
 from partners.parsed import PrivateKey
 from tests import factories
@@ -110,10 +113,10 @@ def request() -> bytes:
         (OURS.key_pem, "a private key (PEM)"),
         (OURS.key_pem + CERTIFICATE, "a private key (PEM) and a certificate (PEM)"),
         (factories.encrypted_pem(OURS, PASSPHRASE), "a private key with passphrase (PEM)"),
-        (OURS.pkcs8, "a private key in DER (openssl pkey -inform DER converts it)"),
+        (OURS.pkcs8, "a private key (DER)"),
         (
             KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, PASSPHRASE),
-            "a private key in DER (openssl pkey -inform DER converts it)",
+            "a private key (DER)",
         ),
         (as_pkcs12(OURS), "a PKCS#12 file"),
         (
@@ -126,18 +129,104 @@ def request() -> bytes:
     ],
 )
 def test_a_file_is_described(data: bytes, kind: str) -> None:
-    assert importing.describe(data) == kind
+    assert describing.describe(data) == kind
 
 
-def test_an_openssh_key_is_refused_with_the_way_out() -> None:
-    pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    with pytest.raises(KeyFileError, match=r"OpenSSH's own format \(ssh-keygen -p -m PKCS8"):
-        importing.read_private_key(pem)
+@pytest.mark.parametrize("encryption", [NoEncryption(), PASSPHRASE], ids=["plain", "passphrase"])
+@pytest.mark.parametrize("key", [KEY, ELLIPTIC], ids=["rsa", "ec"])
+def test_openssh_private_keys_are_read(key: PrivateKey, encryption: NoEncryption) -> None:
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption)
+    assert importing.read_private_key(pem, "open sesame").public_key() == key.public_key()
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_private_keys_in_der_are_read(form: PrivateFormat) -> None:
+    der = KEY.private_bytes(Encoding.DER, form, NoEncryption())
+    assert importing.read_private_key(der).public_key() == KEY.public_key()
+
+
+def test_a_private_key_in_der_with_a_passphrase_is_read() -> None:
+    der = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, PASSPHRASE)
+    assert importing.read_private_key(der, "open sesame").public_key() == KEY.public_key()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda pem: pem.replace(b"\n", b"\r\n"),
+        lambda pem: b"\xef\xbb\xbf" + pem,
+        lambda pem: pem.decode().encode("utf-16"),
+        lambda pem: b"\xfe\xff" + pem.decode().encode("utf-16-be"),
+    ],
+    ids=["crlf", "bom", "utf-16-le", "utf-16-be"],
+)
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.OpenSSH])
+def test_private_keys_survive_windows(spoil: Callable[[bytes], bytes], form: PrivateFormat) -> None:
+    pem = spoil(KEY.private_bytes(Encoding.PEM, form, NoEncryption()))
+    assert importing.read_private_key(pem).public_key() == KEY.public_key()
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+def test_a_pkcs7_bundle_gives_its_certificates(encoding: Encoding) -> None:
+    bundle = pkcs7.serialize_certificates(
+        [OURS.certificate.x509, identity("OTHER").certificate.x509], encoding
+    )
+    read = importing.read_certificates(bundle)
+    assert set(read) == {OURS.certificate, identity("OTHER").certificate}
+
+
+def test_a_bundle_labelled_cms_is_read() -> None:
+    bundle = pkcs7.serialize_certificates([OURS.certificate.x509], Encoding.PEM)
+    assert importing.read_certificate(bundle.replace(b" PKCS7-", b" CMS-")) == OURS.certificate
+
+
+def test_the_issuers_in_a_bundle_are_not_what_is_meant() -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("as2.example.com")
+    both = issued.cert_chain_pems[0].bytes() + authority.cert_pem.bytes()
+    read = importing.read_certificate(both)
+    assert read == importing.read_certificate(issued.cert_chain_pems[0].bytes())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "form"),
+    [
+        (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        (Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        (Encoding.PEM, PublicFormat.PKCS1),
+    ],
+)
+def test_public_keys_are_read(encoding: Encoding, form: PublicFormat) -> None:
+    public = KEY.public_key()
+    assert importing.read_public_key(public.public_bytes(encoding, form)) == public
+
+
+def test_the_public_file_of_ssh_keygen_is_named() -> None:
+    line = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    with pytest.raises(KeyFileError, match=r"OpenSSH's own format \(ssh-keygen -e -m PKCS8"):
+        importing.read_public_key(line + b" me@here")
+
+
+def test_a_public_key_of_another_type_is_refused() -> None:
+    public = ed25519.Ed25519PrivateKey.generate().public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(KeyFileError, match="public key of type Ed25519; RSA or EC was wanted"):
+        importing.read_public_key(pem)
+
+
+@pytest.mark.parametrize("data", [OURS.key_pem + CERTIFICATE, as_pkcs12(OURS)])
+def test_a_key_and_its_certificate_come_in_one_file(data: bytes) -> None:
+    assert importing.read_material(data, "open sesame").certificate == OURS.certificate
+
+
+def test_a_key_alone_is_no_key_with_certificate() -> None:
+    with pytest.raises(KeyFileError, match=r"this is a private key \(PEM\); a private key with"):
+        importing.read_material(OURS.key_pem)
 
 
 def test_a_certificate_is_no_private_key() -> None:
     with pytest.raises(
-        KeyFileError, match=r"certificate \(PEM\); a private key \(PEM\) was wanted"
+        KeyFileError, match=r"certificate \(PEM\); a private key \(PEM or DER\) was wanted"
     ):
         importing.read_private_key(CERTIFICATE)
 
