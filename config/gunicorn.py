@@ -28,9 +28,11 @@ keepalive = 15
 graceful_timeout = 7
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own file there
 
-# The parser's limits stand before ours: one header field may take what all together may.
-limit_request_fields = settings.AS2_MAX_HEADERS
-limit_request_field_size = settings.AS2_MAX_HEADER_BYTES
+# The parser's limits stand far behind ours, which answer a partner in words (``messages.intake``).
+limit_request_fields = 10 * settings.AS2_MAX_HEADERS
+limit_request_field_size = 10 * settings.AS2_MAX_HEADER_BYTES
+# Old partners fold header fields; each fold is read as a space (HTTP-22).
+permit_obsolete_folding = True
 forwarded_allow_ips = settings.AS2_TRUSTED_PROXIES
 
 # No socket to control gunicorn by in somebody's home; no log of requests beside ours.

@@ -1,13 +1,12 @@
-"""The doors: AS2, the pages, and health."""
+"""The doors: the pages, and health. The AS2 URL stands before these: ``messages.endpoint``."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 from django.views.generic import RedirectView
 
 from config import health
 
 urlpatterns = [
-    path("", include("messages.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),

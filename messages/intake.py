@@ -77,7 +77,7 @@ def read_headers(environ: Environ) -> Headers:
     size = sum(len(name) + len(value) + len(": \r\n") for name, value in fields)
     if len(fields) > settings.AS2_MAX_HEADERS or size > settings.AS2_MAX_HEADER_BYTES:
         raise Refused(
-            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"{len(fields)} header fields of {size} bytes are more than is accepted here.",
         )
     return Headers(fields)

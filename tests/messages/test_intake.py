@@ -188,7 +188,7 @@ def test_header_fields_come_as_they_were_sent() -> None:
 def test_too_many_or_too_long_header_fields_are_refused(fields: dict[str, str]) -> None:
     with pytest.raises(Refused) as refused:
         read_headers(made(**fields))
-    assert refused.value.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    assert refused.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""The AS2 URL through all of Django, as a WSGI server calls it."""
+"""The whole application, as a WSGI server calls it."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
 
+from config.wsgi import application
 from messages import failpoints
 from messages.models import Message
 from partners.models import Connection
@@ -25,7 +26,7 @@ def call(request: bytes) -> tuple[int, dict[str, str], bytes]:
         started.append((status, headers))
 
     with environment(request) as environ:
-        answer: Iterable[bytes] = WSGIHandler()(environ, start_response)  # type: ignore[arg-type]  # a plain start_response
+        answer: Iterable[bytes] = application(environ, start_response)
         body = b"".join(answer)
         answer.close()  # type: ignore[attr-defined]  # WSGI's, where there is one
     [(status, headers)] = started
@@ -83,3 +84,18 @@ def test_a_crash_after_the_answer_changes_nothing(connection: Connection) -> Non
     failpoints.arm("")
     sender.verify(sent.send(), sent)
     assert Message.objects.count() == 1
+
+
+def test_a_partner_may_call_us_by_any_name(
+    connection: Connection,
+) -> None:
+    sent = message()
+    with override_settings(ALLOWED_HOSTS=["only.example"]):
+        status, _headers, _body = call(post(sent.body, {**sent.fields, "Host": "192.0.2.1:4080"}))
+    assert status == 200
+
+
+def test_what_is_not_the_as2_url_is_for_the_pages() -> None:
+    status, _headers, body = call(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert status == 200
+    assert b"alive" in body
