@@ -64,10 +64,10 @@ def test_a_failed_file_ends_with_1_and_a_reason(order: Path) -> None:
     assert "reason   The partner answered 400." in text
 
 
-def test_a_file_that_will_be_tried_again_ends_with_1_at_once(order: Path) -> None:
+def test_a_file_that_will_be_tried_again_ends_with_3_at_once(order: Path) -> None:
     factories.connection(connect_timeout=1)
     text, code = send(order, theirs="AMAZON", wait=30)
-    assert code == 1
+    assert code == 3
     assert "state    queued" in text
 
 
@@ -75,7 +75,7 @@ def test_without_waiting_the_file_is_only_queued(order: Path) -> None:
     factories.connection()
     text, code = send(order, theirs="AMAZON", wait=0, content_type="text/x", subject="Hello")
     message = Message.objects.get()
-    assert (code, message.attempts) == (0, 0)
+    assert (code, message.attempts) == (3, 0)
     assert "state    queued" in text
     assert (message.content_type, message.subject) == ("text/x", "Hello")
     assert message.filename == "order.edi"
@@ -85,7 +85,7 @@ def test_a_missing_async_mdn_is_waited_for_and_no_longer(order: Path) -> None:
     with serve(answer()) as peer:
         factories.connection(url=peer.url, mdn="async")
         text, code = send(order, theirs="AMAZON", wait=0.3)
-    assert (code, "state    waiting" in text) == (1, True)
+    assert (code, "state    waiting" in text) == (3, True)
 
 
 def test_a_paused_connection_is_pointed_out(order: Path) -> None:

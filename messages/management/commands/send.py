@@ -26,10 +26,13 @@ _INTERVAL = 0.2
 class Command(BaseCommand):
     """Queue a file and try to send it at once; the exit code is 0 only if it was delivered."""
 
+    #: The exit code for a message that is neither delivered nor failed yet.
+    OPEN = 3
+
     help = (
         "Send a file over the connection with these two AS2 ids and print its Message-ID, state "
-        "and MDN. No worker is needed for the first attempt. Exit code 0 means delivered; with "
-        "--wait 0 it means queued."
+        "and MDN. No worker is needed for the first attempt. The exit code is 0 if it was "
+        "delivered, 1 if it failed, 3 if that is not known yet: it is queued or waits for its MDN."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,8 +61,8 @@ class Command(BaseCommand):
             sending.send(message.pk)
             wait_for(message, options["wait"])
         self._tell(message)
-        if options["wait"] > 0 and message.state != State.DELIVERED:
-            sys.exit(1)
+        if message.state != State.DELIVERED:
+            sys.exit(1 if message.state == State.FAILED else self.OPEN)
 
     def _enqueue(
         self, connection: Connection, path: Path, content_type: str, origin: Origin
