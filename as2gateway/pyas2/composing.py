@@ -91,16 +91,15 @@ def compose(
 _ENTITY_FIELDS = frozenset({"Content-Type", "Content-Disposition"})
 
 
+def can_sign(key: SigningKey) -> bool:
+    """Whether pyas2lib makes signatures of this kind."""
+    return isinstance(key.private_key, RSAPrivateKey) and key.scheme is SignatureScheme.RSA_V15
+
+
 def organization(as2_name: str, key: SigningKey | None, **settings: str) -> Any:
-    """Our side, as pyas2lib knows it. Raises ValueError for a key that it cannot sign with."""
+    """Our side, as pyas2lib knows it; the key is one that it can sign with."""
     made = Organization(as2_name=as2_name, domain=_DOMAIN, **settings)
     if key is not None:
-        if not isinstance(key.private_key, RSAPrivateKey):
-            raise ValueError("the engine pyas2lib signs with RSA keys only; use the engine native")
-        if key.scheme is not SignatureScheme.RSA_V15:
-            raise ValueError(
-                f"the engine pyas2lib does not know {key.scheme}; use the engine native"
-            )
         made.sign_key = (key.private_key, Certificate(key.certificate))
     return made
 
@@ -130,23 +129,34 @@ def _check(policy: OutboundPolicy, info: PayloadInfo) -> None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
     if policy.encrypt is not None and policy.encrypt_to is None:
         raise ValueError("messages are to be encrypted, but there is no certificate to encrypt to")
-    if policy.sign is not None and policy.compress is Compression.AFTER_SIGNING:
-        raise ValueError(
-            "the engine pyas2lib compresses before it signs only; use the engine native"
-        )
-    if policy.encrypt is not None and policy.encrypt not in _CIPHERS:
-        raise ValueError(
-            f"the engine pyas2lib does not know {policy.encrypt}; use the engine native"
-        )
-    if policy.encrypt is not None and policy.key_transport is not KeyTransport.RSA_V15:
-        raise ValueError(
-            f"the engine pyas2lib does not know {policy.key_transport}; use the engine native"
-        )
-    if info.content_type.lower().startswith(("multipart/", "message/")):
-        raise ValueError(
-            f"the engine pyas2lib cannot send {info.content_type}; use the engine native"
-        )
+    for asked, what in _beyond(policy, info):
+        if asked:
+            raise ValueError(f"the engine pyas2lib {what}; use the engine native")
     Headers((("Content-Type", info.content_type),)).encode()  # raises for what is no field
+
+
+def _beyond(policy: OutboundPolicy, info: PayloadInfo) -> Iterator[tuple[bool, str]]:
+    """What pyas2lib does not do, and whether it is asked for."""
+    key = policy.sign_with
+    yield (
+        policy.sign is not None and policy.compress is Compression.AFTER_SIGNING,
+        "compresses before it signs only",
+    )
+    yield (
+        policy.sign is not None and key is not None and not can_sign(key),
+        f"signs with RSA keys and {SignatureScheme.RSA_V15} only",
+    )
+    if policy.encrypt is not None:
+        yield policy.encrypt not in _CIPHERS, f"does not know {policy.encrypt}"
+        yield (
+            policy.key_transport is not KeyTransport.RSA_V15,
+            f"does not know {policy.key_transport}",
+        )
+    content_type = info.content_type
+    yield (
+        content_type.lower().startswith(("multipart/", "message/")),
+        f"cannot send {content_type}",
+    )
 
 
 def _read(payload: Iterable[bytes], size: int, limit: int) -> bytes:

@@ -14,22 +14,29 @@ from as2gateway import names
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.engine import BuiltMDN, Stamp
 from as2gateway.headers import Headers
-from as2gateway.mdn import MDNReport
+from as2gateway.mdn import MDNReport, build_mdn
 from as2gateway.policy import SigningKey
-from as2gateway.pyas2.composing import digest_name, organization
+from as2gateway.pyas2.composing import can_sign, digest_name, organization
 from as2gateway.pyas2.library import Mdn, Message, Partner
 
+_BRACKETED = re.compile(r"<[\x20-\x7e]*>")
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def compose_mdn(
     report: MDNReport, stamp: Stamp, sign_with: SigningKey | None, digest: DigestAlgorithm
 ) -> BuiltMDN:
-    """Build an MDN. Raises ValueError for a key that is not RSA, or names that cannot be sent.
+    """Build an MDN. Raises ValueError for names or a Message-ID that cannot be sent.
 
-    Its signing time is the clock's. It always writes brackets around the original Message-ID, and
-    a pair of them where there is none.
+    The signing time in it is the clock's. What pyas2lib cannot write, the core writes: an answer
+    must go out whatever key there is (MDN-15).
     """
+    if not _is_writable(report, sign_with):
+        return BuiltMDN(
+            *build_mdn(
+                report, stamp.message_id, stamp.now, sign_with, digest, subject=stamp.subject
+            )
+        )
     status = report.disposition.modified_type
     text = _printable(f"{status}. {report.text}".rstrip())
     message = _answered(report, text, sign_with)
@@ -54,12 +61,22 @@ def compose_mdn(
     return BuiltMDN(headers, bytes(mdn.content))
 
 
+def _is_writable(report: MDNReport, sign_with: SigningKey | None) -> bool:
+    """Whether pyas2lib has this kind of signature, and writes the Message-ID as it came (HDR-15).
+
+    It puts brackets around whatever it repeats, also around nothing.
+    """
+    if _BRACKETED.fullmatch(report.original_message_id or "") is None:
+        return False
+    return sign_with is None or can_sign(sign_with)
+
+
 def _answered(report: MDNReport, text: str, sign_with: SigningKey | None) -> Any:
     """The message that is answered, as far as pyas2lib looks at it."""
     sender = Partner(as2_name=report.as2_to, mdn_confirm_text=text)
     receiver = organization(report.as2_from, sign_with, mdn_confirm_text=text)
     message = Message(sender, receiver)
-    message.message_id = _bare(report.original_message_id or "")
+    message.message_id = (report.original_message_id or "")[1:-1]
     if report.mic is not None:
         message.mic = report.mic.encoded.encode("ascii")
         message.digest_alg = _printable(report.mic_spelling or report.mic.algorithm.wire_name)
@@ -67,10 +84,6 @@ def _answered(report: MDNReport, text: str, sign_with: SigningKey | None) -> Any
     message.payload["as2-from"] = names.quote(report.as2_to)
     message.payload["as2-to"] = names.quote(report.final_recipient)
     return message
-
-
-def _bare(message_id: str) -> str:
-    return _printable(message_id.strip(" \t").removeprefix("<").removesuffix(">"))
 
 
 def _printable(value: str) -> str:

@@ -34,10 +34,12 @@ def read(
     request: MDNRequest | None = None,
     limits: Limits | None = None,
     reading: Reading | None = None,
+    engine: str = "native",
 ) -> Read:
     """One reading: what was given out, and the verdict."""
-    engine = get_engine("native")
-    receiver = engine.receiver(headers, policy, request, limits or Limits(), reading or Reading())
+    receiver = get_engine(engine).receiver(
+        headers, policy, request, limits or Limits(), reading or Reading()
+    )
     payload = bytearray()
     for piece in pieces:
         for event in receiver.feed(piece):
@@ -55,13 +57,14 @@ def read_entity(
     return read(entity.headers, [entity.body], policy, limits=limits)
 
 
-def read_to_the_end(entity: Entity, policy: InboundPolicy = STRICT) -> Read:
+def read_to_the_end(
+    entity: Entity, policy: InboundPolicy = STRICT, *, engine: str = "native"
+) -> Read:
     """As many readings as the verdicts ask for."""
-    payload, verdict = read_entity(entity, policy)
+    payload, verdict = read(entity.headers, [entity.body], policy, engine=engine)
     while isinstance(verdict, Rejected) and verdict.second_reading is not None:
-        payload, verdict = read(
-            entity.headers, [entity.body], policy, reading=verdict.second_reading
-        )
+        again = verdict.second_reading
+        payload, verdict = read(entity.headers, [entity.body], policy, reading=again, engine=engine)
     return payload, verdict
 
 
