@@ -7,7 +7,6 @@ what cannot be a message is refused in plain text (RFC 4130 §5.4, conformance H
 """
 
 import functools
-import ipaddress
 import math
 import re
 import time
@@ -143,26 +142,6 @@ def read_body(
             yield data
     if length is not None and count != length:
         raise Refused(HTTPStatus.BAD_REQUEST, f"The message ended after {count} of {length} bytes.")
-
-
-def client_address(environ: Environ) -> str | None:
-    """Say who sent the request: the peer, or whom a trusted proxy names as its peer."""
-    trusted = {proxy.strip() for proxy in settings.AS2_TRUSTED_PROXIES.split(",")}
-    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR") or "").split(",")
-    address = _address(str(environ.get("REMOTE_ADDR") or ""))
-    # From the nearest outwards: only what a trusted hop says of its peer is believed.
-    for hop in filter(str.strip, reversed(forwarded)):
-        if address not in trusted:
-            break
-        address = _address(hop)
-    return address
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
-    except ValueError:
-        return None
 
 
 _SPELLINGS = {

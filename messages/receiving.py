@@ -26,6 +26,7 @@ from as2gateway.headers import Headers
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
+from audit.addresses import client_address
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
@@ -82,7 +83,7 @@ def _receive(environ: Environ) -> Reply:
     failpoints.hit("rx.headers")
     intake.check_headers(headers)
     request = _read_request(headers)
-    address = intake.client_address(environ)
+    address = client_address(environ)
     connection = find_connection(request.as2_from, request.as2_to)
     if connection is None:
         return _turn_away(environ, request, address)

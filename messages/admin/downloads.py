@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
+from audit.addresses import client_address
 from audit.links import page_of
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -105,5 +106,5 @@ def _record(request: HttpRequest, message: Message, what: What) -> None:
         Subject.of(message),
         "Payload downloaded." if what is What.PAYLOAD else "Raw request downloaded.",
         actor=request.user.get_username(),
-        address=request.META.get("REMOTE_ADDR"),
+        address=client_address(request.META),
     )
