@@ -7,7 +7,14 @@ connection wants is said in ``policy``, what a receiver answers in ``events``, w
 Django here, no I/O and no clock.
 """
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm, KeyTransport
+from as2gateway.algorithms import (
+    CipherAlgorithm,
+    Compression,
+    DigestAlgorithm,
+    KeyTransport,
+    SignatureScheme,
+)
+from as2gateway.attachments import Attachment, join
 from as2gateway.certificates import Certificate
 from as2gateway.disposition import Disposition
 from as2gateway.engine import BuiltMDN, Composition, Engine, Receiver, Stamp
@@ -41,6 +48,7 @@ __all__ = [
     "AS2Error",
     "AS2Request",
     "Accepted",
+    "Attachment",
     "BuiltMDN",
     "Certificate",
     "CipherAlgorithm",
@@ -66,6 +74,7 @@ __all__ = [
     "Reading",
     "Receiver",
     "Rejected",
+    "SignatureScheme",
     "SigningKey",
     "Stamp",
     "UnverifiedMDN",
@@ -73,6 +82,7 @@ __all__ = [
     "Verdict",
     "get_engine",
     "is_mdn",
+    "join",
     "read_mdn",
     "read_request",
     "verify_mdn",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm, KeyTransport
+from as2gateway.attachments import Attachment
 from as2gateway.errors import AS2Error
 from as2gateway.mic import MIC
 
@@ -61,6 +62,8 @@ class Facts:
     content_type: str = ""
     #: as the sender wrote it: hostile until made safe
     filename: str = ""
+    #: parts of a multipart payload, which are delivered one by one; empty: it is one document
+    attachments: tuple[Attachment, ...] = ()
     #: things tolerated, in words for the operator
     notes: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from typing import Protocol, Self, TypeVar
 
 from as2gateway import mime
 from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.attachments import Attachment
 from as2gateway.canonical import NEXT, line_ends
 from as2gateway.cms import compressed, enveloped, signed
 from as2gateway.cms.content import ContentInfo
@@ -25,10 +26,9 @@ from as2gateway.events import Canonical, Facts, LayerFacts, LayerKind, Reading
 from as2gateway.headers import MAX_BLOCK, Headers
 from as2gateway.mic import MIC, RunningDigests
 from as2gateway.policy import InboundPolicy, Limits
-from as2gateway.stream import Layer, Parser, Source, Wait
+from as2gateway.stream import Layer, Parser, Source, Wait, pour
 
 R = TypeVar("R")
-T = TypeVar("T")
 
 Around = tuple[LayerKind, ...]
 
@@ -81,6 +81,7 @@ class Message:
         self.mic: MIC | None = None
         self.content_type = ""
         self.filename = ""
+        self.attachments: tuple[Attachment, ...] = ()
         self.notes: list[str] = []
         #: what reads its layers: an engine's own
         self.readers = NATIVE
@@ -98,6 +99,7 @@ class Message:
             mic=self.mic,
             content_type=self.content_type,
             filename=self.filename,
+            attachments=self.attachments,
             notes=tuple(self.notes),
         )
 
@@ -171,20 +173,6 @@ class LayerReaders:
     enveloped: CMSReader
     compressed: CMSReader
     auth_enveloped: CMSReader = refuse_authenticated
-
-
-def pour(parser: Parser[bytes, R], sink: Callable[[bytes], Iterator[T]]) -> Parser[T, R]:
-    """Run a parser, give each piece that it makes to ``sink``, and return what it returns."""
-    while True:
-        try:
-            piece = next(parser)
-        except StopIteration as stop:
-            result: R = stop.value
-            return result
-        if piece is None:
-            yield None
-        else:
-            yield from sink(piece)
 
 
 def read_enveloped(

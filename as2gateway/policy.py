@@ -86,6 +86,8 @@ class InboundPolicy:
     wrapped_key_seen: Callable[[bytes], bool] = field(default=never_seen, repr=False, compare=False)
     #: a signature without signed attributes is refused unless this is off (DESIGN §13)
     require_signed_attributes: bool = True
+    #: multipart types whose parts are delivered one by one; others are one document (MIME-27)
+    split_attachments: frozenset[str] = frozenset({"multipart/related"})
     #: for unsigned messages whose options name no digest (MIC-05)
     default_digest: DigestAlgorithm = DigestAlgorithm.SHA256
 
@@ -102,6 +104,8 @@ class Limits:
     recipients_size: int = 64 * 1024
     recipients: int = 20
     signers: int = 10
+    #: parts of a multipart payload
+    attachments: int = 100
     #: decompressed octets, absolute and as a multiple of what was compressed (threats R8)
     decompressed: int = 16 * 1024**3
     ratio: int = 1032  # zlib's own ceiling is 1032:1; lower it where bombs are a worry

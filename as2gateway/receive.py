@@ -13,6 +13,7 @@ from functools import partial
 from types import MappingProxyType
 
 from as2gateway import mime
+from as2gateway.attachments import Splitter, Whole
 from as2gateway.cms import oids
 from as2gateway.cms.content import read_content_info
 from as2gateway.errors import (
@@ -49,9 +50,12 @@ from as2gateway.layers import (
 from as2gateway.mic import RunningDigests
 from as2gateway.policy import InboundPolicy, Limits
 from as2gateway.request import MDNRequest
-from as2gateway.stream import Layer, Parser, Source
+from as2gateway.stream import Layer, Parser, Source, Wait
 
 _BodyParser = Callable[[Source, Message, Entity], Parser[bytes, None]]
+
+#: octets in which a multipart in the clear shows its boundary; some put a preamble before it
+_GLANCE = 1024
 
 _TRANSFER_ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
 
@@ -165,7 +169,8 @@ def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[by
     """Read the innermost entity: its body is the payload."""
     message.content_type = entity.content_type.type
     message.filename = mime.filename(entity.headers)
-    decoder = mime.decoder(entity.encoding)
+    decoder = mime.decoder((yield from _encoding(source, entity)))
+    splitter = _splitter(message, entity)
     # The MIC is over the entity as it came, to be decoded only for delivery (MIME-19); over the
     # decoded body only if there are no layers (RFC 4130 §7.3.1).
     unwrapped = not entity.around
@@ -177,11 +182,34 @@ def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[by
         payload = decoder.update(data)
         digests.update(payload if unwrapped else data)
         if payload:
+            splitter.feed(payload)
             yield payload
     if payload := decoder.finish():
         digests.update(payload if unwrapped else b"")
+        splitter.feed(payload)
         yield payload
+    message.attachments = splitter.end()
     message.mic = digests.mic(message.unsigned_digest)
+
+
+def _splitter(message: Message, entity: Entity) -> Splitter | Whole:
+    if entity.content_type.type not in message.policy.split_attachments:
+        return Whole()
+    return Splitter(entity.content_type, message.limits.attachments)
+
+
+def _encoding(source: Source, entity: Entity) -> Wait[str | None]:
+    """The transfer encoding that a body really is in.
+
+    On a multipart base64 is forbidden (RFC 2045 §6.4), and claimed by phase2 for one in the clear.
+    Base64 has no hyphens.
+    """
+    boundary = entity.content_type.boundary
+    claimed = (entity.encoding or "").strip().lower() == "base64"
+    if not claimed or not entity.content_type.is_multipart or not boundary:
+        return entity.encoding
+    head = yield from source.peek(_GLANCE)
+    return None if b"--" + boundary.encode("latin-1", "replace") in head else entity.encoding
 
 
 def _read_layer(
@@ -203,9 +231,10 @@ def _read_multipart(source: Source, message: Message, entity: Entity) -> Parser[
     layer = partial(
         _read_layer, message=message, around=entity.around, kind=LayerKind.SIGNED, read=read
     )
-    # Forbidden on a multipart (RFC 2045 §6.4), but then the only sensible reading (HTTP-29).
-    encoded = (entity.encoding or "").strip().lower() in {"base64", "quoted-printable"}
-    yield from _decoded(source, mime.decoder(entity.encoding) if encoded else None, layer)
+    encoding = ((yield from _encoding(source, entity)) or "").strip().lower()
+    # Forbidden on a multipart, but then the only sensible reading (HTTP-29).
+    encoded = encoding in {"base64", "quoted-printable"}
+    yield from _decoded(source, mime.decoder(encoding) if encoded else None, layer)
 
 
 def _read_cms(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:

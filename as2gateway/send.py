@@ -11,10 +11,10 @@ from datetime import UTC
 from email.header import Header
 from email.utils import format_datetime
 from itertools import chain
-from urllib.parse import quote as percent_encode
 
 from as2gateway import mime, names
 from as2gateway.algorithms import KEPT_DIGESTS, Compression, DigestAlgorithm
+from as2gateway.attachments import is_related
 from as2gateway.cms import compressed, enveloped, signing
 from as2gateway.engine import Stamp
 from as2gateway.headers import Headers
@@ -62,13 +62,16 @@ def compose(
     Raises ValueError for a policy that lacks a key or URL which it needs; reading the body raises
     it if the payload is not as large as ``info`` says.
     """
+    # Only a payload that nothing is wrapped around has a MIC without header fields (§7.3.1).
+    wrapped = policy.sign or policy.encrypt or policy.compress is not Compression.NONE
+    if is_related(info) and not wrapped:
+        # Receivers do not agree on its MIC (RFC 6362 §2.3).
+        raise ValueError("several attachments must be signed, encrypted or compressed")
     entity = _payload_entity(payload, info)
     compress_first = policy.sign is not None and policy.compress is Compression.BEFORE_SIGNING
     if compress_first:
         entity = _compressed(entity)
     digests = kept_digests(policy)
-    # Only a payload that nothing is wrapped around has a MIC without header fields (§7.3.1).
-    wrapped = policy.sign or policy.encrypt or policy.compress is not Compression.NONE
     entity = _digested(entity, digests, with_headers=bool(wrapped))
     if policy.sign is not None:
         entity = _signed(entity, policy, stamp, digests, mime.new_boundary(entropy))
@@ -120,7 +123,7 @@ def _payload_entity(payload: Iterable[bytes], info: PayloadInfo) -> _Entity:
         (("Content-Type", info.content_type), ("Content-Transfer-Encoding", "binary"))
     )
     if info.filename:
-        headers = headers.with_field("Content-Disposition", _disposition(info.filename))
+        headers = headers.with_field("Content-Disposition", mime.disposition(info.filename))
     return _Entity(headers, _exactly(payload, info.size), info.size)
 
 
@@ -263,13 +266,3 @@ def _unstructured(text: str) -> str:
     """Write free text as one line of ASCII (RFC 2047)."""
     line = " ".join(text.split())
     return line if line.isascii() else Header(line, "utf-8", maxlinelen=10_000).encode()
-
-
-def _disposition(filename: str) -> str:
-    """Name the payload, quoted; a name beyond ASCII a second time in full (FN-02, RFC 8187)."""
-    plain = "".join(char if " " <= char <= "~" else "_" for char in filename)
-    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
-    field = f'attachment; filename="{escaped}"'
-    if plain == filename:
-        return field
-    return f"{field}; filename*=utf-8''{percent_encode(filename, safe='')}"

@@ -30,12 +30,14 @@ class EndOfStream(MalformedMessage):
 class Source:
     """Octets that have arrived and have not been read."""
 
-    __slots__ = ("_buffer", "_ended", "_position")
+    __slots__ = ("_buffer", "_ended", "_position", "taken")
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._position = 0
         self._ended = False
+        #: octets that were read so far
+        self.taken = 0
 
     def feed(self, data: bytes) -> None:
         """Append octets."""
@@ -59,6 +61,7 @@ class Source:
 
     def _take(self, count: int) -> bytes:
         start, self._position = self._position, self._position + count
+        self.taken += count
         if isinstance(self._buffer, bytes):
             return self._buffer[start : self._position]
         with memoryview(self._buffer) as view:
@@ -104,6 +107,7 @@ class Source:
 
         Costs only their own length where they are what was read last and is still in the buffer.
         """
+        self.taken -= len(data)
         start = self._position - len(data)
         if start >= 0 and self._buffer[start : self._position] == data:
             self._position = start
@@ -156,6 +160,20 @@ class Layer(Generic[T, R]):
             if item is None:
                 return
             yield item
+
+
+def pour(parser: Parser[bytes, R], sink: Callable[[bytes], Iterator[T]]) -> Parser[T, R]:
+    """Run a parser, give each piece that it makes to ``sink``, and return what it returns."""
+    while True:
+        try:
+            piece = next(parser)
+        except StopIteration as stop:
+            result: R = stop.value
+            return result
+        if piece is None:
+            yield None
+        else:
+            yield from sink(piece)
 
 
 def run(parser: Callable[[Source], Parser[T, R]], data: bytes) -> tuple[list[T], R]:

@@ -10,7 +10,7 @@ from as2gateway.mime.content_type import (
     read_parameters,
 )
 from as2gateway.mime.entity import begins_with_headers, read_headers
-from as2gateway.mime.filename import filename
+from as2gateway.mime.filename import disposition, filename
 from as2gateway.mime.multipart import read_epilogue, read_part, read_preamble
 from as2gateway.mime.signed_entity import SignedEntity, new_boundary
 from as2gateway.mime.transfer_encoding import Decoder, cms_decoder, decoder
@@ -22,6 +22,7 @@ __all__ = [
     "begins_with_headers",
     "cms_decoder",
     "decoder",
+    "disposition",
     "filename",
     "is_pkcs7_mime",
     "is_pkcs7_signature",

@@ -7,7 +7,7 @@ characters or nothing at all.
 import binascii
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from as2gateway.headers import Headers
 from as2gateway.mime.content_type import ContentType, read_parameters
@@ -101,3 +101,16 @@ def _decode_octets(octets: bytes, charset: str) -> str:
         except (LookupError, UnicodeDecodeError):
             continue
     return octets.decode("latin-1")
+
+
+def disposition(filename: str) -> str:
+    """Write the Content-Disposition that names a payload, quoted (FN-02).
+
+    A name beyond ASCII is there a second time, in full (RFC 8187).
+    """
+    plain = "".join(char if " " <= char <= "~" else "_" for char in filename)
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
+    field = f'attachment; filename="{escaped}"'
+    if plain == filename:
+        return field
+    return f"{field}; filename*=utf-8''{quote(filename, safe='')}"
