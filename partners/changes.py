@@ -16,7 +16,14 @@ from django.db import models
 
 from audit.recording import Subject, record
 from audit.tags import Tag
-from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
+from partners.models import (
+    Acknowledgement,
+    Connection,
+    KeyPair,
+    Organization,
+    Partner,
+    PartnerCertificate,
+)
 
 Plain = str | int | bool | list[str] | None
 
@@ -117,6 +124,7 @@ _CHANGED: Final[dict[type[models.Model], Tag]] = {
     Connection: Tag.CONNECTION_SETTINGS_CHANGED,
     KeyPair: Tag.KEY_PAIR_CHANGED,
     PartnerCertificate: Tag.CERTIFICATE_PARTNER_CHANGED,
+    Acknowledgement: Tag.CONNECTION_WARNING_ACKNOWLEDGED,
 }
 _CREATED: Final = _CHANGED | {
     KeyPair: Tag.KEY_PAIR_ADDED,

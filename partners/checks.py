@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
+from as2gateway.compliance.profile import ProfileError
+from partners.compliance.profiles import catalogue
 from partners.models import KeyPair
 from partners.rotation import unopenable
 
@@ -32,3 +34,18 @@ def check_key_ring(
         )
         for value, error in unopenable()
     ]
+
+
+@register()
+def check_profiles(
+    app_configs: Sequence[AppConfig] | None, **_kwargs: object
+) -> list[CheckMessage]:
+    """Refuse to start with a compliance profile that cannot be read (``partners.E002``)."""
+    try:
+        catalogue()
+    except ProfileError as error:
+        hint = "Mend the file in $AS2_HOME/profiles, or take it out."
+        return [
+            Error(f"A compliance profile cannot be read. {error}", hint=hint, id="partners.E002")
+        ]
+    return []

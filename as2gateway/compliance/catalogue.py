@@ -37,9 +37,13 @@ class Catalogue:
         begun = sum(profile.effective_on <= today for profile in every)
         return tuple(every[max(begun - 1, 0) :])
 
-    def with_more(self, texts: Iterable[str]) -> "Catalogue":
-        """Add profiles from the texts of files. Raises ProfileError."""
-        return _catalogue((*self.profiles, *(read(text) for text in texts)))
+    def with_more(self, profiles: Iterable[Profile]) -> "Catalogue":
+        """Add profiles. Raises ProfileError if a version is there twice."""
+        ordered = sorted((*self.profiles, *profiles), key=lambda profile: profile.label)
+        for label, same in groupby(ordered, key=lambda profile: profile.label):
+            if len(list(same)) > 1:
+                raise ProfileError(f"{label} is there twice")
+        return Catalogue(tuple(ordered))
 
 
 def read(text: str) -> Profile:
@@ -53,12 +57,4 @@ def built_in() -> Catalogue:
     folder = resources.files("as2gateway.compliance") / "profiles"
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     texts = [file.read_text("utf-8") for file in files if file.name.endswith(".toml")]
-    return Catalogue(()).with_more(texts)
-
-
-def _catalogue(profiles: tuple[Profile, ...]) -> Catalogue:
-    ordered = sorted(profiles, key=lambda profile: profile.label)
-    for label, same in groupby(ordered, key=lambda profile: profile.label):
-        if len(list(same)) > 1:
-            raise ProfileError(f"{label} is there twice")
-    return Catalogue(tuple(ordered))
+    return Catalogue(()).with_more([read(text) for text in texts])

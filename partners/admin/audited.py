@@ -7,9 +7,12 @@ from django.db import models
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
+from audit.addresses import client_address
 from audit.theme import ModelAdmin
 from partners.changes import Plain, compare, kind_of, record_change, record_deletion, settings_of
+from partners.compliance import verdicts
 
 
 class AuditedAdmin(ModelAdmin):
@@ -46,6 +49,17 @@ class AuditedAdmin(ModelAdmin):
         for row, _fields in formset.changed_objects:
             _record(request, row, before[row.pk])
 
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: "ModelForm[Any]",
+        formsets: Any,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        """Save what is below, then judge again every connection that this may concern."""
+        super().save_related(request, form, formsets, change)
+        verdicts.reevaluate(verdicts.affected_by([form.instance]), timezone.now())
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer no deletion of many rows at once: what depends on each is told on its own page."""
         actions = super().get_actions(request)
@@ -68,15 +82,17 @@ class AuditedAdmin(ModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         """Delete, and record what the row said."""
-        record_deletion(obj, actor=_actor(request), address=_address(request))
+        record_deletion(obj, actor=actor_of(request), address=address_of(request))
+        concerned = verdicts.affected_by([obj])
         super().delete_model(request, obj)
+        verdicts.reevaluate(concerned, timezone.now())
 
 
 def _record(request: HttpRequest, row: models.Model, before: dict[str, Plain]) -> None:
     changes = compare(before, settings_of(row))
     if changes:
         record_change(
-            row, changes, created=not before, actor=_actor(request), address=_address(request)
+            row, changes, created=not before, actor=actor_of(request), address=address_of(request)
         )
 
 
@@ -92,10 +108,11 @@ def _dependents(row: models.Model) -> list[str]:
     return found
 
 
-def _actor(request: HttpRequest) -> str:
+def actor_of(request: HttpRequest) -> str:
+    """Name who changes something by a page."""
     return str(request.user)
 
 
-def _address(request: HttpRequest) -> str | None:
-    address: str | None = request.META.get("REMOTE_ADDR")
-    return address
+def address_of(request: HttpRequest) -> str | None:
+    """Return from where."""
+    return client_address(request.META)

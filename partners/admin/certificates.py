@@ -10,6 +10,9 @@ from django.utils import timezone
 from audit.theme import StackedInline
 from partners import importing
 from partners.admin.facts import FACTS, FactsAdmin
+from partners.admin.marks import CERTIFICATES, sentence
+from partners.compliance.cases import Case
+from partners.compliance.refusing import Review
 from partners.importing import KeyFileError
 from partners.models import Connection, PartnerCertificate
 
@@ -65,14 +68,29 @@ class UploadFormSet(_FormSet):
     """The certificates of one connection."""
 
     def clean(self) -> None:
-        """Refuse the same certificate twice."""
+        """Refuse the same certificate twice, and what the connection's profile does not allow."""
         super().clean()
+        self._check_once()
+        self._check_compliance()
+
+    def _check_once(self) -> None:
         seen: set[str] = set()
         for form in self.forms:
             fingerprint = form.instance.fingerprint
             if fingerprint and fingerprint in seen:
                 form.add_error("file", "The connection has this certificate already.")
             seen.add(fingerprint)
+
+    def _check_compliance(self) -> None:
+        """Judge the certificates as they are to be, with the connection as it is to be."""
+        if any(form.errors for form in self.forms) or not hasattr(self.instance, "organization"):
+            return  # what is wrong already is told first
+        rows = [form.instance for form in self.forms if form.instance.fingerprint]
+        pairs = tuple(self.instance.organization.keys.all())
+        review = Review.of(Case(self.instance, tuple(rows), pairs), timezone.now())
+        texts = [sentence(each) for each in review.refused if each.field == CERTIFICATES]
+        if texts:
+            raise forms.ValidationError(texts)
 
 
 class CertificateInline(StackedInline):

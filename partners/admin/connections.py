@@ -5,17 +5,19 @@ from typing import Any, Final
 from django.contrib import admin
 from django.contrib import messages as flash
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
-from partners.admin.audited import AuditedAdmin
+from partners.admin.acknowledgements import AcknowledgementInline
+from partners.admin.audited import actor_of
 from partners.admin.certificates import CertificateInline
+from partners.admin.compliance import ComplianceAdmin, VerdictFilter
 from partners.admin.facts import days_left
 from partners.feasibility import impossible
-from partners.models import Connection, ConnectionState, Environment, in_use
+from partners.models import Acknowledgement, Connection, ConnectionState, Environment, in_use
 
 _STATES: Final = {
     ConnectionState.ACTIVE.value: Tone.GOOD,
@@ -25,14 +27,25 @@ _STATES: Final = {
 
 
 @admin.register(Connection)
-class ConnectionAdmin(AuditedAdmin):
+class ConnectionAdmin(ComplianceAdmin):
     """AS2 relationships: who, how, and how long their certificate is still valid."""
 
-    list_display = ("names", "partner", "where", "status", "security", "mdns", "certificate")
-    list_select_related = ("organization", "partner")
-    list_filter = ("environment", "state", "organization", "partner")
+    list_display = (
+        "names",
+        "partner",
+        "where",
+        "status",
+        "verdict",
+        "both",
+        "deadline",
+        "security",
+        "mdns",
+        "certificate",
+    )
+    list_select_related = ("organization", "partner", "compliance")
+    list_filter = (VerdictFilter, "environment", "state", "profile", "organization", "partner")
     search_fields = ("as2_id", "organization__as2_id", "partner__name", "url")
-    inlines = (CertificateInline,)
+    inlines = (CertificateInline, AcknowledgementInline)
     instead_of_deleting = "It stays for its history; set its state to suspended instead."
     fieldsets = (
         (
@@ -42,6 +55,7 @@ class ConnectionAdmin(AuditedAdmin):
                     ("organization", "partner"),
                     ("as2_id", "url"),
                     ("environment", "state"),
+                    ("profile", "provider", "provider_access"),
                 )
             },
         ),
@@ -79,8 +93,23 @@ class ConnectionAdmin(AuditedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        """Fetch the certificates of all rows at once."""
-        return Connection.objects.prefetch_related("certificates")
+        """Fetch the certificates of all rows at once, and the verdicts beside theirs."""
+        return Connection.objects.prefetch_related(
+            "certificates", "partner__connections__compliance"
+        )
+
+    def save_formset(
+        self,
+        request: HttpRequest,
+        form: "ModelForm[Any]",
+        formset: "BaseModelFormSet[Any, Any]",
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        """Save the rows below; who acknowledges a warning is who is logged in."""
+        new = [each.instance for each in formset.forms if each.instance.pk is None]
+        for row in new if formset.model is Acknowledgement else ():
+            row.created_by = actor_of(request)
+        super().save_formset(request, form, formset, change)
 
     def save_related(
         self,

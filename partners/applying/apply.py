@@ -1,16 +1,20 @@
 """Apply: the use case, from a file to rows and audit events, in one transaction."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
 
+from audit.recording import Subject, record
+from audit.tags import Tag
 from partners.applying.materials import Files
-from partners.applying.plan import Planner, Step
+from partners.applying.plan import Plan, Planner, Shortfall
 from partners.applying.reader import Mistake, read_yaml
 from partners.applying.schema import SchemaReader
 from partners.changes import record_change
+from partners.compliance import verdicts
 
 
 class Refused(Exception):
@@ -21,33 +25,59 @@ class Refused(Exception):
         self.mistakes = sorted(mistakes, key=lambda mistake: mistake.place.line)
 
 
-def apply(path: Path, *, dry_run: bool, actor: str) -> tuple[Step, ...]:
-    """Bring the database to what a file says, and return the steps; a dry run only returns them.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file is applied, and by whom."""
+
+    actor: str
+    dry_run: bool = False
+    #: why settings that fall short of their profile are taken all the same; empty refuses them
+    allow_findings: str = ""
+
+
+def apply(path: Path, options: Options) -> Plan:
+    """Bring the database to what a file says, and return the plan; a dry run only returns it.
 
     Raises Refused with every mistake of the file.
     """
     with transaction.atomic():
-        steps = _plan(path)
-        if not dry_run:
-            _write(steps, actor)
-    return steps
+        plan = _plan(path, options)
+        if not options.dry_run:
+            _write(plan, options)
+    return plan
 
 
-def _plan(path: Path) -> tuple[Step, ...]:
+def _plan(path: Path, options: Options) -> Plan:
     now = timezone.now()
     mistakes: list[Mistake] = []
-    steps: tuple[Step, ...] = ()
+    plan = Plan()
     top = read_yaml(path, mistakes)
     if top is not None:
         wanted = SchemaReader(Files(path.parent, os.environ, now), mistakes).read(top)
-        steps = Planner(now, mistakes).plan(wanted)
+        plan = Planner(now, mistakes).plan(wanted)
+    if not options.allow_findings:
+        mistakes += [shortfall.mistake for shortfall in plan.shortfalls]
     if mistakes:
         raise Refused(mistakes)
-    return steps
+    return plan
 
 
-def _write(steps: tuple[Step, ...], actor: str) -> None:
-    for step in steps:
+def _write(plan: Plan, options: Options) -> None:
+    for step in plan.steps:
         if not step.changes_nothing:
             step.row.save()
-            record_change(step.row, step.changes, created=step.created, actor=actor)
+            record_change(step.row, step.changes, created=step.created, actor=options.actor)
+    for shortfall in plan.shortfalls:
+        _record_allowed(shortfall, options)
+    verdicts.reevaluate(verdicts.affected_by(step.row for step in plan.steps), timezone.now())
+
+
+def _record_allowed(shortfall: Shortfall, options: Options) -> None:
+    finding = shortfall.finding
+    record(
+        Tag.CONNECTION_FINDINGS_ALLOWED,
+        Subject.of(shortfall.connection),
+        f"{finding} ({finding.profile}) allowed: {options.allow_findings}",
+        data={"rule": finding.rule, "reason": options.allow_findings, "present": finding.present},
+        actor=options.actor,
+    )

@@ -14,6 +14,7 @@ from typing import TypeVar
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from as2gateway.compliance.findings import Finding
 from partners.applying.reader import Mistake, Place
 from partners.applying.readers import Settings
 from partners.applying.schema import (
@@ -25,6 +26,8 @@ from partners.applying.schema import (
     WantedPartner,
 )
 from partners.changes import Change, compare, kind_of, settings_of
+from partners.compliance.cases import Case
+from partners.compliance.refusing import Review
 from partners.feasibility import impossible
 from partners.models import (
     CertificateFacts,
@@ -36,6 +39,30 @@ from partners.models import (
 )
 
 Facts = TypeVar("Facts", bound=CertificateFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Where a connection would fall short of its profile, and where in the file that stands."""
+
+    connection: Connection
+    finding: Finding
+    place: Place
+
+    @property
+    def mistake(self) -> Mistake:
+        """The same as a mistake of the file."""
+        finding = self.finding
+        text = f"{finding.profile} asks for {finding.wanted}, found: {finding.found}"
+        return Mistake(self.place, f"{text} ({finding.rule}; {finding.source})")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a file comes to: rows to save in this order, and what profiles say against it."""
+
+    steps: tuple["Step", ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +95,19 @@ class Planner:
         self._now = now
         self._mistakes = mistakes
         self._steps: list[Step] = []
+        self._shortfalls: list[Shortfall] = []
         self._seen: dict[tuple[object, ...], Place] = {}
         self._organizations: dict[str, Organization] = {}
         self._pairs: dict[str, dict[str, KeyPair]] = {}
         self._places: dict[str, Place] = {}
 
-    def plan(self, wanted: Wanted) -> tuple[Step, ...]:
+    def plan(self, wanted: Wanted) -> Plan:
         """Return the steps in the order in which they can be saved."""
         for organization in wanted.organizations:
             self._organization(organization)
         for partner in wanted.partners:
             self._partner(partner)
-        return tuple(self._steps)
+        return Plan(tuple(self._steps), tuple(self._shortfalls))
 
     def _organization(self, wanted: WantedOrganization) -> None:
         as2_id = wanted.settings.values.get("as2_id")
@@ -222,6 +250,18 @@ class Planner:
         pairs = self._pairs[owner].values()
         for name, text in impossible(row, _kept(pairs, self._now), _kept(certificates, self._now)):
             self._mistakes.append(Mistake(settings.place_of(name), text))
+        self._check_compliance(row, settings, tuple(certificates))
+
+    def _check_compliance(
+        self, row: Connection, settings: Settings, certificates: tuple[PartnerCertificate, ...]
+    ) -> None:
+        """Judge a connection as it is to be; what it was before the file is not refused."""
+        pairs = tuple(self._pairs[row.organization.as2_id].values())
+        review = Review.of(Case(row, certificates, pairs), self._now)
+        self._shortfalls += [
+            Shortfall(row, finding, settings.place_of(finding.field or "profile"))
+            for finding in review.refused
+        ]
 
     def _is_mistaken(self, place: Place | None) -> bool:
         return place is not None and any(

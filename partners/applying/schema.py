@@ -19,11 +19,13 @@ from partners.applying.readers import (
     Settings,
     column,
     items,
+    one_of,
     optional_text,
     read_settings,
     several_of,
     text,
 )
+from partners.compliance.profiles import catalogue
 from partners.importing import KeyMaterial
 from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
 
@@ -100,6 +102,11 @@ def _engine(value: Value) -> str:
     return name
 
 
+def _profile(value: Value) -> object:
+    """Read the name of a compliance profile; empty is none."""
+    return one_of(catalogue().names)(value) if optional_text(value) else ""
+
+
 def _hosts(value: Value) -> str:
     """Read a list of hosts, or a text with commas as the column has it."""
     if isinstance(value, Items):
@@ -126,8 +133,9 @@ _KEY_PAIR = [
 _PARTNER = [*_columns(Partner), Key("connections", items)]
 _CONNECTION = [
     Key("organization", text, required=True),
-    *_columns(Connection, leave_out=["engine", "mdn_hosts"]),
+    *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile"]),
     Key("engine", _engine),
+    Key("profile", _profile),
     Key("mdn_hosts", _hosts),
     Key("certificates", items),
 ]

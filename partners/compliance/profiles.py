@@ -19,26 +19,26 @@ def catalogue() -> Catalogue:
 
 
 def profile_choices() -> list[tuple[str, str]]:
-    """Give the profiles that a connection may have, for a form."""
-    titles = {profile.name: profile.title for profile in catalogue().profiles}
-    return [(name, f"{name}: {titles[name]}") for name in catalogue().names]
+    """Give the profiles that a connection may have, for a form.
+
+    Django asks for them in a check of its own, which a sheet that cannot be read must not break:
+    then ``partners.E002`` says what is wrong with it.
+    """
+    try:
+        known = catalogue()
+    except ProfileError:
+        known = built_in()
+    titles = {profile.name: profile.title for profile in known.profiles}
+    return [(name, f"{name}: {titles[name]}") for name in known.names]
 
 
 @cache
 def _catalogue(folder: Path) -> Catalogue:
-    found = built_in()
-    return found.with_more(_text(path) for path in sorted(folder.glob("*.toml")))
+    return built_in().with_more([_read(path) for path in sorted(folder.glob("*.toml"))])
 
 
-def _text(path: Path) -> str:
-    """Return a file's text, if it is a profile: the name of a bad one has to be told."""
-    text = path.read_text("utf-8")
-    _check(path, text)
-    return text
-
-
-def _check(path: Path, text: str) -> Profile:
+def _read(path: Path) -> Profile:
     try:
-        return read(text)
-    except ProfileError as error:
+        return read(path.read_text("utf-8"))
+    except (ProfileError, OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: {error}") from error

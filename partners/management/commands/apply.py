@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from partners.applying.apply import Refused, apply
+from partners.applying.apply import Options, Refused, apply
 from partners.applying.plan import Step
 
 
@@ -19,23 +19,33 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the file and ``--dry-run``."""
+        """Add the file, ``--dry-run`` and ``--allow-findings``."""
         parser.add_argument("file", type=Path, help="Paths inside it are relative to its folder.")
         parser.add_argument(
             "--dry-run", action="store_true", help="Say what would change, and change nothing."
         )
+        parser.add_argument(
+            "--allow-findings",
+            metavar="REASON",
+            default="",
+            help="Take settings that fall short of their compliance profile, and record why.",
+        )
 
-    def handle(self, *_args: Any, file: Path, dry_run: bool, **_options: Any) -> None:
+    def handle(
+        self, *_args: Any, file: Path, dry_run: bool, allow_findings: str, **_options: Any
+    ) -> None:
         """Apply and report; every mistake is a line, and the exit code is 1."""
         try:
-            steps = apply(file, dry_run=dry_run, actor=_actor())
+            plan = apply(file, Options(_actor(), dry_run, allow_findings.strip()))
         except Refused as refusal:
             lines = [f"{file}:{mistake}" for mistake in refusal.mistakes]
             raise CommandError("\n".join([*lines, "Nothing was changed."])) from refusal
-        for step in steps:
+        for step in plan.steps:
             for line in step.lines():
                 self.stdout.write(line)
-        self.stdout.write(_summary(steps, dry_run=dry_run))
+        for shortfall in plan.shortfalls:
+            self.stdout.write(f"allowed: {file}:{shortfall.mistake}")
+        self.stdout.write(_summary(plan.steps, dry_run=dry_run))
 
 
 def _summary(steps: tuple[Step, ...], *, dry_run: bool) -> str:

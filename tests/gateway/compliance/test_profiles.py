@@ -207,7 +207,7 @@ def test_a_rule_stands_in_a_profile_once() -> None:
 
 def test_the_same_version_cannot_be_there_twice() -> None:
     with pytest.raises(ProfileError, match="sheet 1 is there twice"):
-        Catalogue(()).with_more([SHEET, SHEET])
+        Catalogue(()).with_more([read(SHEET), read(SHEET)])
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,8 @@ def test_the_same_version_cannot_be_there_twice() -> None:
 )
 def test_the_version_in_force_is_followed_by_those_to_come(today: str, versions: str) -> None:
     later = SHEET.replace('"1"', '"2"').replace("2026-01-01", "2026-07-01")
-    found = Catalogue(()).with_more([later, SHEET]).versions("sheet", dt.date.fromisoformat(today))
+    known = Catalogue(()).with_more([read(later), read(SHEET)])
+    found = known.versions("sheet", dt.date.fromisoformat(today))
     assert " ".join(profile.version for profile in found) == versions
 
 

@@ -1,0 +1,109 @@
+"""The form of a connection: settings that fall short of its profile are refused or marked."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from as2gateway.compliance.findings import Finding, Verdict, verdict_of
+from as2gateway.compliance.profile import Profile
+from partners.admin.marks import CERTIFICATES, counts, marked, marks, sentence, verdict_badge
+from partners.compliance.cases import Case
+from partners.compliance.evaluating import acknowledged_of
+from partners.compliance.facts import moment_to_day
+from partners.compliance.profiles import catalogue
+from partners.compliance.refusing import Review
+from partners.models import Connection
+
+if TYPE_CHECKING:  # generic only in the stubs
+    _Form = forms.ModelForm[Connection]
+else:
+    _Form = forms.ModelForm
+
+
+class ConnectionForm(_Form):
+    """Settings of a connection, judged by the profile as they are typed."""
+
+    class Meta:
+        model = Connection
+        fields = "__all__"
+
+    class Media:
+        js = ("partners/compliance.js",)
+        css = {"all": ("partners/compliance.css",)}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.findings: tuple[Finding, ...] = ()
+        self.refused: tuple[Finding, ...] = ()
+        if self.instance.pk and not self.is_bound:
+            self._judge()
+            self._mark(marked(self.findings))
+
+    def full_clean(self) -> None:
+        """Judge what the row would be; certificates below are judged where they stand."""
+        super().full_clean()
+        if not self.is_bound:
+            return
+        if not hasattr(self.instance, "organization") or not hasattr(self.instance, "partner"):
+            return  # their own messages say that they are missing
+        self._judge()
+        for finding in self.refused:
+            if finding.field != CERTIFICATES:
+                self.add_error(self._place(finding), sentence(finding))
+        self._mark(each for each in marked(self.findings) if each not in self.refused)
+
+    def _judge(self) -> None:
+        review = Review.of(Case.stored(self.instance), timezone.now())
+        self.findings, self.refused = review.findings, review.refused
+
+    def _mark(self, findings: Iterable[Finding]) -> None:
+        """Put findings below their fields; they are markup that is safe."""
+        for finding in findings:
+            if finding.field in self.fields:
+                field = self.fields[finding.field]
+                field.help_text = format_html("{}{}", field.help_text, marks([finding]))
+
+    def _place(self, finding: Finding) -> str | None:
+        return finding.field if finding.field in self.fields else None
+
+    @property
+    def judged_by(self) -> Profile | None:
+        """The version of the chosen profile that is in force."""
+        versions = catalogue().versions(self.instance.profile, moment_to_day(timezone.now()))
+        return versions[0] if versions else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The findings in a word; None without a profile."""
+        if not self.instance.profile:
+            return None
+        row = self.instance
+        acknowledged = acknowledged_of(row, timezone.now()) if row.pk else frozenset[str]()
+        return verdict_of(self.findings, acknowledged) if self.judged_by else Verdict.UNKNOWN
+
+    @property
+    def verdict_badge(self) -> SafeString:
+        """The same, in colour."""
+        return verdict_badge(self.verdict)
+
+    @property
+    def counts(self) -> str:
+        """How many findings there are of each kind."""
+        return counts(self.findings)
+
+    @property
+    def unplaced(self) -> SafeString:
+        """Findings that no field of the form can show."""
+        return marks(each for each in marked(self.findings) if each.field not in self.fields)
+
+    def at_fields(self) -> Mapping[str, SafeString]:
+        """Return the findings of each field, for a page that is being typed into."""
+        placed = [each for each in marked(self.findings) if each.field in self.fields]
+        return {
+            name: marks(each for each in placed if each.field == name)
+            for name in dict.fromkeys(each.field for each in placed)
+        }

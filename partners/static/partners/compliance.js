@@ -1,0 +1,73 @@
+// Marks the fields of a connection's form while they are edited. The server judges; without this
+// script the same marks come with the page and with the answer to a save.
+"use strict";
+
+(() => {
+  const PAUSE = 350; // milliseconds without a change before the server is asked
+
+  function start() {
+    const panel = document.getElementById("as2-compliance");
+    const form = panel?.closest("form");
+    if (!form || !panel.dataset.url) {
+      return;
+    }
+    let timer;
+    let asking;
+    const ask = async () => {
+      asking?.abort();
+      asking = new AbortController();
+      try {
+        const answer = await fetch(panel.dataset.url, {
+          method: "POST",
+          body: settings(form),
+          headers: { Accept: "application/json" },
+          signal: asking.signal,
+        });
+        if (answer.ok) {
+          show(form, panel, await answer.json());
+        }
+      } catch (error) {
+        if (error.name !== "AbortError") {
+          panel.dataset.failed = error.message;
+        }
+      }
+    };
+    const later = () => {
+      clearTimeout(timer);
+      timer = setTimeout(ask, PAUSE);
+    };
+    form.addEventListener("input", later);
+    form.addEventListener("change", later);
+  }
+
+  // Files stay here until they are saved.
+  function settings(form) {
+    const data = new FormData(form);
+    for (const [name, value] of [...data]) {
+      if (value instanceof File) {
+        data.delete(name);
+      }
+    }
+    return data;
+  }
+
+  function show(form, panel, found) {
+    panel.innerHTML = found.summary;
+    for (const mark of form.querySelectorAll(".as2-mark")) {
+      if (!panel.contains(mark)) {
+        mark.remove();
+      }
+    }
+    for (const [name, marks] of Object.entries(found.fields)) {
+      const control = form.elements.namedItem(name);
+      const place = control instanceof RadioNodeList ? control[0] : control;
+      place?.closest("div")?.insertAdjacentHTML("beforeend", marks);
+    }
+  }
+
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", start);
+  } else {
+    start();
+  }
+})();
