@@ -13,7 +13,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 
 from django.core.checks import register as register_check
 from django.db import connections
 
-ENGINES: Final = ("native", "pyas2")
+from as2gateway.engines import ENGINES
+from config.tls import server_context
+
 LOOPBACK: Final = ("127.", "localhost", "[::1]", "unix:")
 POSITIVE: Final = (
     "AS2_MAX_BODY",
@@ -31,7 +33,7 @@ POSITIVE: Final = (
 
 def register() -> None:
     """Hand the checks to Django."""
-    for check in (check_values, check_debugging, check_exposure, check_secrets):
+    for check in (check_values, check_debugging, check_exposure, check_secrets, check_tls):
         register_check(check)
     register_check(check_durability, Tags.database)
 
@@ -67,16 +69,31 @@ def check_debugging(**_kwargs: Any) -> list[CheckMessage]:
 def check_exposure(**_kwargs: Any) -> list[CheckMessage]:
     """Warn when passwords of the pages would cross a network in the clear."""
     local = settings.AS2_BIND.startswith(LOOPBACK)
-    if local or settings.AS2_BASE_URL.startswith("https://"):
+    if local or settings.AS2_TLS_CERT or settings.AS2_BASE_URL.startswith("https://"):
         return []
     return [
         Warning(
             f"The gateway listens on {settings.AS2_BIND} without TLS, so passwords of its pages "
             f"cross the network in the clear.",
-            hint="Put a proxy with TLS in front and set AS2_BASE_URL to its https:// address.",
+            hint="Set AS2_TLS_CERT and AS2_TLS_KEY, or put a proxy with TLS in front and set "
+            "AS2_BASE_URL to its https:// address.",
             id="config.W002",
         )
     ]
+
+
+def check_tls(**_kwargs: Any) -> list[CheckMessage]:
+    """Refuse to start with a certificate that no handshake could use."""
+    certificate, key = settings.AS2_TLS_CERT, settings.AS2_TLS_KEY
+    if not certificate and not key:
+        return []
+    try:
+        server_context(Path(certificate), Path(key))
+    except OSError as error:
+        text = f"AS2_TLS_CERT ({certificate}) and AS2_TLS_KEY ({key}) cannot be used: {error}."
+        hint = "Name two PEM files: the certificate with those above it, and its private key."
+        return [Error(text, hint=hint, id="config.E005")]
+    return []
 
 
 def check_secrets(**_kwargs: Any) -> list[CheckMessage]:

@@ -31,6 +31,10 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "ALLOWED_HOSTS": (list, []),
     "CSRF_TRUSTED_ORIGINS": (list, []),
     "AS2_TRUSTED_PROXIES": (str, "127.0.0.1,::1"),
+    # TLS
+    "AS2_TLS_CERT": (str, ""),
+    "AS2_TLS_KEY": (str, ""),
+    "AS2_TLS_PROBE_ALLOW_PRIVATE": (bool, False),
     # Limits on what comes in
     "AS2_MAX_BODY": (int, 16 * GIBIBYTE),
     "AS2_MAX_HEADERS": (int, 100),

@@ -14,6 +14,7 @@ from django.db import connections
 
 from config import settings
 from config.processes import die_with_parent
+from config.tls import ServerTLS
 
 bind = settings.AS2_BIND
 wsgi_app = "config.wsgi:application"
@@ -39,6 +40,15 @@ forwarded_allow_ips = settings.AS2_TRUSTED_PROXIES
 control_socket_disable = True
 accesslog = None
 logconfig_dict = settings.LOGGING
+
+
+if settings.AS2_TLS_CERT:
+    certfile, keyfile = settings.AS2_TLS_CERT, settings.AS2_TLS_KEY
+    _tls = ServerTLS(Path(certfile), Path(keyfile), settings.AS2_READ_TIMEOUT)
+
+    def ssl_context(_config: Any, _default: Any) -> ServerTLS:
+        """Wrap connections by our own policy, and with the certificate of now."""
+        return _tls
 
 
 def when_ready(server: Any) -> None:

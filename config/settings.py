@@ -20,7 +20,11 @@ AS2_OUTBOX = _home.outbox
 AS2_PROFILES = _home.profiles
 
 AS2_BIND: str = env("AS2_BIND")
-AS2_BASE_URL: str = (env("AS2_BASE_URL") or f"http://{AS2_BIND}").rstrip("/")
+AS2_TLS_CERT: str = env("AS2_TLS_CERT")
+AS2_TLS_KEY: str = env("AS2_TLS_KEY")
+AS2_TLS_PROBE_ALLOW_PRIVATE: bool = env("AS2_TLS_PROBE_ALLOW_PRIVATE")
+_scheme = "https" if AS2_TLS_CERT else "http"
+AS2_BASE_URL: str = (env("AS2_BASE_URL") or f"{_scheme}://{AS2_BIND}").rstrip("/")
 _base = urlsplit(AS2_BASE_URL)
 
 DATABASES = {

@@ -136,7 +136,8 @@ def test_each_mode_takes_its_own_settings_only() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("trust", "column"), [("pinned", "tls_pins"), ("custom-ca", "tls_ca")])
 def test_settings_that_cannot_be_read_end_the_attempt_in_words(trust: str, column: str) -> None:
-    row = factories.bare_connection(tls_trust=trust, **{column: "nonsense"})
+    row = factories.bare_connection(tls_trust=trust)
+    setattr(row, column, "nonsense")
     with pytest.raises(TransportError, match="TLS settings of VENDOR → AMAZON") as refusal:
         post_options(row, NOW)
     assert refusal.value.error_class is ErrorClass.TLS

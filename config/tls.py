@@ -1,0 +1,96 @@
+"""TLS of our own listener: one policy, a time limit on every wait, certificates renewed in place.
+
+Used by the web server when ``AS2_TLS_CERT`` is set. A new handshake takes the certificate that the
+files hold at that moment; connections that are open keep theirs.
+"""
+
+import logging
+import socket
+import ssl
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from as2gateway.tls.policy import SERVER_SUITES, cipher_string
+
+logger = logging.getLogger(__name__)
+
+#: What tells one state of the two files from another.
+_Stamp = tuple[tuple[int, int, int], ...]
+
+
+class _Socket(ssl.SSLSocket):
+    """A connection whose reads and writes always end: the web server would make some wait for ever.
+
+    It asks for blocking before each further request on a connection, and a time-out that the
+    listener has given to the socket means nothing to Python's ``ssl``.
+    """
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - Python's signature
+        """Block only as long as the context says."""
+        limit = getattr(self.context, "seconds", None)
+        self.settimeout(limit if flag else 0.0)
+
+
+class _Context(ssl.SSLContext):
+    """A server's context that knows how long a peer may keep silent, in seconds."""
+
+    sslsocket_class: Any = _Socket
+    seconds: float | None = None
+
+
+def server_context(certificate: Path, key: Path, seconds: float | None = None) -> ssl.SSLContext:
+    """Make a context by our policy. Raises OSError (also ssl.SSLError) for files of no use."""
+    context = _Context(ssl.PROTOCOL_TLS_SERVER)
+    context.seconds = seconds
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # as2gateway.tls.policy.MINIMUM
+    context.set_ciphers(cipher_string(SERVER_SUITES))
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@dataclass(slots=True)
+class ServerTLS:
+    """What the web server wraps its connections with: always the certificate of now."""
+
+    certificate: Path
+    key: Path
+    #: for a handshake as a whole, then for each read and write
+    seconds: float
+    _stamp: _Stamp | None = None
+    _context: ssl.SSLContext | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
+        """Wrap a connection, with a limit to its handshake. Raises OSError."""
+        sock.settimeout(self.seconds)
+        return self._current().wrap_socket(sock, **options)
+
+    def _current(self) -> ssl.SSLContext:
+        """Return the context of the files as they are; the one before while they do not fit."""
+        with self._lock:
+            stamp = self._look()
+            if self._context is None or (stamp is not None and stamp != self._stamp):
+                self._load(stamp)
+            if self._context is None:
+                raise ssl.SSLError(f"{self.certificate} and {self.key} cannot be used")
+            return self._context
+
+    def _load(self, stamp: _Stamp | None) -> None:
+        # What does not fit now is read again when it has changed, not at every handshake.
+        self._stamp = stamp
+        try:
+            self._context = server_context(self.certificate, self.key, self.seconds)
+        except OSError as error:
+            logger.error("TLS certificate %s not taken: %s", self.certificate, error)  # noqa: TRY400 - the words say it all
+        else:
+            logger.info("TLS certificate %s loaded", self.certificate)
+
+    def _look(self) -> _Stamp | None:
+        try:
+            found = [path.stat() for path in (self.certificate, self.key)]
+        except OSError:
+            return None  # replaced at this moment: not there for an instant
+        return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in found)

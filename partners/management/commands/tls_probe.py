@@ -1,0 +1,113 @@
+"""``manage.py tls_probe``: see which TLS a host takes, and what the profiles say about it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from as2gateway.compliance.facts import Trust
+from as2gateway.compliance.findings import Severity
+from as2gateway.tls.report import Report
+from as2gateway.tls.trust import parse_authorities, parse_pins
+from as2gateway.tls.verdicts import ProfileVerdict
+from partners.compliance.profiles import catalogue
+from partners.tls.asking import Limits
+from partners.tls.contexts import ClientPolicy
+from partners.tls.history import Asking, plain_verdict, run_test, verdicts
+from partners.tls.printing import print_manual, print_report, print_verdicts
+from partners.tls.probing import probe
+from partners.tls.targets import ProbeError, Target
+
+#: nothing at that level, something, could not run
+FOUND = 1
+COULD_NOT_RUN = 2
+
+
+class Command(BaseCommand):
+    """Test an endpoint's TLS. Hosts of one's own network may be tested, too: it is one's shell."""
+
+    help = (
+        "Test which TLS versions, suites and certificate a host has. "
+        "Exit code 0: nothing at that level, 1: findings, 2: could not run."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the host, and by what to judge it."""
+        parser.add_argument("target", metavar="HOST[:PORT]", help="also as an https:// address")
+        parser.add_argument("--profile", default="", help="judge by this profile only")
+        parser.add_argument("--json", action="store_true", help="print facts and verdicts as JSON")
+        trust = parser.add_mutually_exclusive_group()
+        trust.add_argument("--cafile", help="trust the authorities in this PEM file")
+        trust.add_argument("--pin", metavar="SHA256", help="trust the certificate of this hash")
+        levels = [Severity.ERROR.value, Severity.WARNING.value]
+        parser.add_argument("--fail-on", choices=levels, default=levels[0])
+        parser.add_argument(
+            "--timeout", type=float, default=Limits().total, help="seconds for the whole test"
+        )
+        parser.add_argument(
+            "--no-store", action="store_true", help="keep no history; needs no database"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Test, print, and end with the exit code."""
+        report = self._report(options)
+        found = verdicts(report, options["profile"])
+        if options["json"]:
+            judged = [plain_verdict(verdict) for verdict in found]
+            self.stdout.write(
+                json.dumps({"facts": report.to_plain(), "verdicts": judged}, indent=2)
+            )
+        else:
+            for part in (
+                print_report(report, timezone.now()),
+                print_verdicts(found),
+                print_manual(report),
+            ):
+                self.stdout.write("\n".join(part) + "\n")
+        if _fails(found, options["fail_on"]):
+            sys.exit(FOUND)
+
+    def _report(self, options: dict[str, Any]) -> Report:
+        profile = options["profile"]
+        if profile and profile not in catalogue().names:
+            names = ", ".join(catalogue().names)
+            raise _could_not_run(f"There is no profile {profile}; there are {names}.")
+        policy = _policy(options["cafile"], options["pin"])
+        limits = Limits(total=options["timeout"])
+        try:
+            target = Target.parse(options["target"])
+            if options["no_store"]:
+                return probe(target, policy, allow_private=True, limits=limits)
+            row = run_test(target, policy, Asking("command", allow_private=True), limits)
+        except ProbeError as error:
+            raise _could_not_run(str(error)) from error
+        if row.facts is None:
+            raise _could_not_run(row.error)
+        return Report.from_plain(row.facts)
+
+
+def _policy(cafile: str | None, pin: str | None) -> ClientPolicy:
+    try:
+        if cafile is not None:
+            authorities = parse_authorities(Path(cafile).read_text("ascii", "replace"))
+            return ClientPolicy(Trust.CUSTOM_CA, authorities=authorities)
+        if pin is not None:
+            return ClientPolicy(Trust.PINNED, pins=parse_pins(pin))
+    except (OSError, ValueError) as error:
+        raise _could_not_run(str(error)) from error
+    return ClientPolicy()
+
+
+def _fails(found: tuple[ProfileVerdict, ...], level: str) -> bool:
+    findings = [finding for verdict in found for finding in verdict.findings]
+    if level == Severity.ERROR:
+        return any(finding.is_error for finding in findings)
+    return any(finding.is_open for finding in findings)
+
+
+def _could_not_run(text: str) -> CommandError:
+    return CommandError(text, returncode=COULD_NOT_RUN)
