@@ -76,6 +76,12 @@ class Engine(Protocol):
     def streams(self) -> bool:
         """Whether size is no matter; if not, ``Limits.whole_message`` bounds a message."""
 
+    def check(self, policy: OutboundPolicy) -> None:
+        """Raise ValueError, in words for an operator, for a policy that it cannot fulfil.
+
+        Keys that the policy lacks are not its matter here.
+        """
+
     def receiver(
         self,
         headers: Headers,

@@ -24,6 +24,9 @@ class NativeEngine:
     #: gives that many random octets, for keys, vectors and boundaries
     entropy: Callable[[int], bytes] = os.urandom
 
+    def check(self, policy: OutboundPolicy) -> None:
+        """Nothing: it does all that a policy can say."""
+
     def receiver(
         self,
         headers: Headers,

@@ -78,6 +78,8 @@ def configure(style: str, level: str) -> dict[str, object]:
             "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             # Django answers HEAD with a body and leaves it to the server to drop it.
             "gunicorn.http.wsgi": {"level": "ERROR"},
+            # It logs a traceback for each message that it refuses; our own line says why.
+            "pyas2lib": {"level": "CRITICAL"},
             # One line for each beat and each task every few seconds drowns what matters.
             "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -124,39 +124,39 @@ def digest_name(digest: DigestAlgorithm) -> str:
     return digest.value.replace("-", "")
 
 
+def check(policy: OutboundPolicy) -> None:
+    """Raise ValueError for a policy that pyas2lib cannot fulfil, whatever the keys are."""
+    for asked, what in _beyond(policy):
+        if asked:
+            raise ValueError(f"the engine pyas2lib {what}; use the engine native")
+
+
+def _beyond(policy: OutboundPolicy) -> Iterator[tuple[bool, str]]:
+    """What pyas2lib does not do, and whether it is asked for."""
+    if policy.sign is not None:
+        yield policy.compress is Compression.AFTER_SIGNING, "compresses before it signs only"
+        key = policy.sign_with
+        yield (
+            key is not None and not can_sign(key),
+            f"signs with RSA keys and {SignatureScheme.RSA_V15} only",
+        )
+    if policy.encrypt is not None:
+        transport = policy.key_transport
+        yield policy.encrypt not in _CIPHERS, f"does not know {policy.encrypt}"
+        yield transport is not KeyTransport.RSA_V15, f"does not know {transport}"
+
+
 def _check(policy: OutboundPolicy, info: PayloadInfo) -> None:
     if policy.sign is not None and policy.sign_with is None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
     if policy.encrypt is not None and policy.encrypt_to is None:
         raise ValueError("messages are to be encrypted, but there is no certificate to encrypt to")
-    for asked, what in _beyond(policy, info):
-        if asked:
-            raise ValueError(f"the engine pyas2lib {what}; use the engine native")
-    Headers((("Content-Type", info.content_type),)).encode()  # raises for what is no field
-
-
-def _beyond(policy: OutboundPolicy, info: PayloadInfo) -> Iterator[tuple[bool, str]]:
-    """What pyas2lib does not do, and whether it is asked for."""
-    key = policy.sign_with
-    yield (
-        policy.sign is not None and policy.compress is Compression.AFTER_SIGNING,
-        "compresses before it signs only",
-    )
-    yield (
-        policy.sign is not None and key is not None and not can_sign(key),
-        f"signs with RSA keys and {SignatureScheme.RSA_V15} only",
-    )
-    if policy.encrypt is not None:
-        yield policy.encrypt not in _CIPHERS, f"does not know {policy.encrypt}"
-        yield (
-            policy.key_transport is not KeyTransport.RSA_V15,
-            f"does not know {policy.key_transport}",
+    check(policy)
+    if info.content_type.lower().startswith(("multipart/", "message/")):
+        raise ValueError(
+            f"the engine pyas2lib cannot send {info.content_type}; use the engine native"
         )
-    content_type = info.content_type
-    yield (
-        content_type.lower().startswith(("multipart/", "message/")),
-        f"cannot send {content_type}",
-    )
+    Headers((("Content-Type", info.content_type),)).encode()  # raises for what is no field
 
 
 def _read(payload: Iterable[bytes], size: int, limit: int) -> bytes:

@@ -9,7 +9,7 @@ from as2gateway.events import Reading
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport
 from as2gateway.policy import InboundPolicy, Limits, OutboundPolicy, PayloadInfo, SigningKey
-from as2gateway.pyas2.composing import compose
+from as2gateway.pyas2.composing import check, compose
 from as2gateway.pyas2.mdns import compose_mdn
 from as2gateway.pyas2.reading import WholeMessageReceiver
 from as2gateway.request import MDNRequest
@@ -23,6 +23,10 @@ class Pyas2Engine:
     streams: bool = False
     #: bytes of the largest payload that is sent
     whole_message: int = Limits().whole_message
+
+    def check(self, policy: OutboundPolicy) -> None:
+        """Raise ValueError, in words for an operator, for a policy that it cannot fulfil."""
+        check(policy)
 
     def receiver(
         self,

@@ -1,12 +1,14 @@
 """Connection: one AS2 relationship between an organization of ours and a partner."""
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
 from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
 from as2gateway.compliance.facts import Trust
-from as2gateway.policy import MDNMode
+from as2gateway.engines import get_engine
+from as2gateway.policy import MDNMode, OutboundPolicy
 from as2gateway.tls.trust import parse_authorities, parse_pins
 from partners.compliance.profiles import profile_choices
 from partners.models.keys import KeyPair
@@ -214,6 +216,26 @@ class Connection(models.Model):
             raise ValidationError({"tls_ca": "Trust custom-ca needs an authority's certificate."})
         if hasattr(self, "organization") and self.tls_client_key is not None:
             self._check_client_key(self.tls_client_key)
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        """Refuse an engine that does not exist, or cannot do what is set here."""
+        try:
+            get_engine(self.engine or settings.AS2_ENGINE).check(self._shape())
+        except ValueError as error:
+            raise ValidationError({"engine": str(error)}) from error
+
+    def _shape(self) -> OutboundPolicy:
+        """How messages are built, without the keys; a word that is no choice counts as none."""
+        return OutboundPolicy(
+            as2_from="",
+            as2_to=self.as2_id,
+            sign=next((each for each in DigestAlgorithm if each == self.sign), None),
+            encrypt=next((each for each in CipherAlgorithm if each == self.encrypt), None),
+            compress=next(
+                (each for each in Compression if each == self.compress), Compression.NONE
+            ),
+        )
 
     def _check_client_key(self, pair: KeyPair) -> None:
         if pair.organization != self.organization:

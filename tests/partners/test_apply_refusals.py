@@ -70,7 +70,18 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
         (
             "mdn: sync",
             "engine: openas2",
-            f"16: {CONNECTION}.engine: there is no engine called 'openas2'; choose one of: native",
+            (
+                f"16: {CONNECTION}.engine: there is no engine called 'openas2'; "
+                "choose one of: native, pyas2lib"
+            ),
+        ),
+        (
+            "mdn: sync",
+            "engine: pyas2lib\n        compress: after-signing",
+            (
+                f"16: {CONNECTION}.engine: the engine pyas2lib compresses before it signs only; "
+                "use the engine native"
+            ),
         ),
         (
             "mdn: sync",

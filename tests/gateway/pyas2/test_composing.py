@@ -126,6 +126,16 @@ def test_what_it_cannot_do_is_said_in_words(words: str) -> None:
         compose(IMPOSSIBLE[words])
 
 
+def test_settings_are_checked_before_there_are_keys() -> None:
+    engine = get_engine("pyas2lib")
+    keyless = replace(POLICY, sign_with=None, encrypt_to=None)
+    engine.check(keyless)
+    impossible = replace(keyless, compress=Compression.AFTER_SIGNING)
+    with pytest.raises(ValueError, match="use the engine native"):
+        engine.check(impossible)
+    get_engine("native").check(impossible)
+
+
 @pytest.mark.parametrize("content_type", ["multipart/mixed", "message/rfc822", "a/b\r\nX: y", "x"])
 def test_content_types_that_it_cannot_send_are_refused(content_type: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  some of the words are those of the email package
