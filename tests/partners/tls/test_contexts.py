@@ -86,9 +86,10 @@ def test_a_pin_does_not_replace_the_other_checks(
     end = timezone.now() + dt.timedelta(days=days)
     leaf = trustme.CA().issue_cert(name, not_after=end)
     pins = frozenset({certificate_of(leaf).fingerprint if pinned else "ab" * 32})
-    with serve(answer(), tls=server_side(leaf)) as peer:
-        with pytest.raises(TransportError, match=says) as refusal:
-            send(peer.url, client_context(ClientPolicy(Trust.PINNED, pins=pins)))
+    context = client_context(ClientPolicy(Trust.PINNED, pins=pins))
+    refused = pytest.raises(TransportError, match=says)
+    with serve(answer(), tls=server_side(leaf)) as peer, refused as refusal:
+        send(peer.url, context)
     assert not any(peer.requests)  # not an octet of the message went out
     assert refusal.value.error_class is ErrorClass.TLS
 
