@@ -24,7 +24,7 @@ from as2gateway.policy import (
     OutboundPolicy,
     SigningKey,
 )
-from partners.models import Connection, KeyPair, Organization, in_use
+from partners.models import Connection, KeyPair, Organization, accepted, in_use
 from partners.models.connections import NONE
 from partners.parsed import parse_certificate, private_key_of
 from partners.remembered import rows
@@ -90,12 +90,12 @@ def allowed_ciphers(connection: Connection) -> frozenset[CipherAlgorithm]:
 def verify_certificates(connection: Connection, now: dt.datetime) -> tuple[Certificate, ...]:
     """Every certificate of the partner that may have signed at this moment, the newest first."""
     verifying = [row for row in rows.certificates(connection) if row.verifies]
-    return tuple(parse_certificate(bytes(row.certificate)) for row in in_use(verifying, now))
+    return tuple(parse_certificate(bytes(row.certificate)) for row in accepted(verifying, now))
 
 
 def decryption_keys(organization: Organization, now: dt.datetime) -> tuple[DecryptionKey, ...]:
     """Every key pair that partners may have encrypted to at this moment, the newest first."""
-    pairs = in_use([pair for pair in rows.pairs(organization) if pair.decrypts], now)
+    pairs = accepted([pair for pair in rows.pairs(organization) if pair.decrypts], now)
     keys = [(private_key_of(pair), pair) for pair in pairs]
     return tuple(
         DecryptionKey(key, parse_certificate(bytes(pair.certificate)))

@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.db import connection as database
+from django.db.models.functions import Coalesce
 
-from partners.models import Connection, KeyPair, Organization, PartnerCertificate
+from partners.models import (
+    OPEN_STATES,
+    Confirmation,
+    Connection,
+    KeyPair,
+    Organization,
+    PartnerCertificate,
+)
 
 Value = TypeVar("Value")
 
@@ -48,6 +56,10 @@ class Rows:
         """Return the key pairs of an organization, whether in use or not; no private keys."""
         return self._get((KeyPair, organization.pk), lambda: tuple(organization.keys.all()))
 
+    def unconfirmed(self, connection: Connection) -> dict[str, tuple[int, ...]]:
+        """Return the open confirmations of a connection, by the fingerprint they wait for."""
+        return self._get((Confirmation, connection.pk), lambda: _unconfirmed(connection))
+
     def _get(self, key: Hashable, load: Callable[[], Value]) -> Value:
         token = _token()
         if token is None:
@@ -79,3 +91,17 @@ def _token() -> str | None:
 def _connection(as2_from: str, as2_to: str) -> Connection | None:
     known = Connection.objects.select_related("organization", "partner").order_by()
     return known.filter(as2_id=as2_from, organization__as2_id=as2_to).first()
+
+
+def _unconfirmed(connection: Connection) -> dict[str, tuple[int, ...]]:
+    waiting = Confirmation.objects.filter(
+        connection=connection, confirmed_at__isnull=True, rollover__state__in=OPEN_STATES
+    ).annotate(
+        fingerprint=Coalesce(
+            "rollover__new_pair__fingerprint", "rollover__new_certificate__fingerprint"
+        )
+    )
+    found: dict[str, tuple[int, ...]] = {}
+    for pk, fingerprint in waiting.order_by("pk").values_list("pk", "fingerprint"):
+        found[fingerprint] = (*found.get(fingerprint, ()), pk)
+    return found

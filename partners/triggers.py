@@ -12,8 +12,16 @@ from django.apps import apps
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-#: Models whose rows policies are made from.
-WATCHED: Final = ("Organization", "Partner", "Connection", "PartnerCertificate", "KeyPair")
+#: Models whose rows policies are made from, and those that are asked for with every message.
+WATCHED: Final = (
+    "Organization",
+    "Partner",
+    "Connection",
+    "PartnerCertificate",
+    "KeyPair",
+    "Rollover",
+    "Confirmation",
+)
 
 _SQLITE_DROP: Final = "DROP TRIGGER IF EXISTS {table}_revised_by_{verb}"
 _SQLITE: Final = (

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from as2gateway.certificates import Certificate
 from as2gateway.policy import DecryptionKey, SigningKey
+from partners.importing import KeyMaterial
 from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
 from partners.models.certificates import this_second
 
@@ -169,3 +170,8 @@ def connection_pair(ours: str = "VENDOR", theirs: str = "AMAZON", **fields: Any)
 def encrypted_pem(key: Identity, encryption: KeySerializationEncryption) -> bytes:
     """Write a private key as PEM under a passphrase."""
     return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def material(key: Identity) -> KeyMaterial:
+    """Give a private key and its certificate as an import would."""
+    return KeyMaterial(key.private_key, key.certificate)

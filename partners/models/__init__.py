@@ -1,26 +1,38 @@
 """Who we exchange documents with, and as whom: one module a table."""
 
-from partners.models.certificates import CertificateFacts, PartnerCertificate, in_use
+from partners.models.api_keys import APIKeyPair, APIKeyState, Region
+from partners.models.certificates import CertificateFacts, PartnerCertificate, accepted, in_use
 from partners.models.compliance import Acknowledgement, Compliance
 from partners.models.connections import Connection, ConnectionState, Environment
 from partners.models.keys import KeyPair
+from partners.models.notices import Notice
 from partners.models.organizations import Organization
 from partners.models.partners import Partner
 from partners.models.probes import TLSProbe
 from partners.models.revision import Revision
+from partners.models.rollovers import OPEN_STATES, Confirmation, Rollover, RolloverState
 
 __all__ = [
+    "OPEN_STATES",
+    "APIKeyPair",
+    "APIKeyState",
     "Acknowledgement",
     "CertificateFacts",
     "Compliance",
+    "Confirmation",
     "Connection",
     "ConnectionState",
     "Environment",
     "KeyPair",
+    "Notice",
     "Organization",
     "Partner",
     "PartnerCertificate",
+    "Region",
     "Revision",
+    "Rollover",
+    "RolloverState",
     "TLSProbe",
+    "accepted",
     "in_use",
 ]

@@ -50,13 +50,17 @@ class CertificateFacts(models.Model):
         self.not_before = certificate.not_before
         self.not_after = certificate.not_after
 
+    def is_accepted(self, now: dt.datetime) -> bool:
+        """Tell whether it is not retired; it may be one that starts later."""
+        return self.retires_at is None or self.retires_at > now
+
     def is_in_use(self, now: dt.datetime) -> bool:
         """Tell whether it has started and is not retired yet. Its own validity is not asked.
 
         Trust is by configuration (SEC-06): a partner's certificate that runs out overnight must not
         stop documents overnight. It shows in lists and notices instead, and ``apply`` refuses it.
         """
-        return self.activates_at <= now and (self.retires_at is None or self.retires_at > now)
+        return self.activates_at <= now and self.is_accepted(now)
 
     @property
     def value(self) -> Certificate:
@@ -68,12 +72,21 @@ Facts = TypeVar("Facts", bound=CertificateFacts)
 
 
 def in_use(rows: Iterable[Facts], now: dt.datetime) -> list[Facts]:
-    """Pick the rows that count at a moment, the latest to have started first: that one is used.
-
-    All of them verify and decrypt, which is what lets a rollover overlap (CEM-04).
-    """
+    """Pick the rows that have started, the latest first: that one is used."""
     counting = [row for row in rows if row.is_in_use(now)]
     return sorted(counting, key=lambda row: (row.activates_at, row.pk), reverse=True)
+
+
+def accepted(rows: Iterable[Facts], now: dt.datetime) -> list[Facts]:
+    """Pick the rows that verify or decrypt: those in use, then those that are yet to start.
+
+    An operator has configured them all, and partners' clocks differ: whoever changes before the
+    agreed moment must not be refused for it (CEM-04, CMS-29).
+    """
+    counting = [row for row in rows if row.is_accepted(now)]
+    started = in_use(counting, now)
+    later = [row for row in counting if row not in started]
+    return started + sorted(later, key=lambda row: (row.activates_at, row.pk))
 
 
 class PartnerCertificate(CertificateFacts):

@@ -156,10 +156,18 @@ def test_during_a_rollover_both_verify_and_the_latest_is_used(connection: Connec
     assert signer(outbound.sign_with) == identity("VENDOR-2").certificate
 
 
-def test_before_its_start_a_certificate_counts_for_nothing(connection: Connection) -> None:
+def test_before_its_start_a_certificate_is_accepted_but_not_used(connection: Connection) -> None:
     now = timezone.now()
     roll_over(connection, now + DAY)
-    assert policies.verify_certificates(connection, now) == (identity("AMAZON").certificate,)
+    assert policies.verify_certificates(connection, now) == (
+        identity("AMAZON").certificate,
+        identity("AMAZON-2").certificate,
+    )
+    keys = policies.decryption_keys(connection.organization, now)
+    assert [key.certificate for key in keys] == [
+        identity("VENDOR").certificate,
+        identity("VENDOR-2").certificate,
+    ]
     key = policies.signing_key(connection.organization, now)
     assert signer(key) == identity("VENDOR").certificate
     assert policies.outbound_policy(connection, now).encrypt_to == identity("AMAZON").certificate
@@ -248,6 +256,8 @@ def test_the_connection_chooses_the_engine(settings: Settings) -> None:
     connection = factories.connection(engine="native")
     settings.AS2_ENGINE = "another"
     assert policies.engine_for(connection).name == "native"
+    connection.engine = "pyas2lib"
+    assert policies.engine_for(connection).name == "pyas2lib"
     assert policies.engine_name(Connection()) == "another"
 
 
