@@ -15,6 +15,23 @@ MAX_VALUE: Final = 500
 
 STYLES: Final = ("auto", "json", "plain")
 
+#: where a library says more, or less, than an operator wants
+_LOGGERS: Final = {
+    # Django and gunicorn bring handlers of their own; ours is enough.
+    "django": {"handlers": [], "level": "INFO", "propagate": True},
+    "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+    "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
+    "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+    # Django answers HEAD with a body and leaves it to the server to drop it.
+    "gunicorn.http.wsgi": {"level": "ERROR"},
+    # It logs a traceback for each message that it refuses; our own line says why.
+    "pyas2lib": {"level": "CRITICAL"},
+    # One line for each beat and each task every few seconds drowns what matters.
+    "celery.beat": {"level": "WARNING"},
+    "celery.app.trace": {"level": "WARNING"},
+    "celery.worker.strategy": {"level": "WARNING"},
+}
+
 Event = MutableMapping[str, Any]
 
 
@@ -70,21 +87,7 @@ def configure(style: str, level: str) -> dict[str, object]:
             }
         },
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {
-            # Django and gunicorn bring handlers of their own; ours is enough.
-            "django": {"handlers": [], "level": "INFO", "propagate": True},
-            "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-            "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
-            "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
-            # Django answers HEAD with a body and leaves it to the server to drop it.
-            "gunicorn.http.wsgi": {"level": "ERROR"},
-            # It logs a traceback for each message that it refuses; our own line says why.
-            "pyas2lib": {"level": "CRITICAL"},
-            # One line for each beat and each task every few seconds drowns what matters.
-            "celery.beat": {"level": "WARNING"},
-            "celery.app.trace": {"level": "WARNING"},
-            "celery.worker.strategy": {"level": "WARNING"},
-        },
+        "loggers": _LOGGERS,
     }
 
 
