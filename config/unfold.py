@@ -30,6 +30,7 @@ _MENU: Final = {
         ("Organizations", "apartment", "partners", "organization"),
         ("Key pairs", "key", "partners", "keypair"),
         ("Certificates", "badge", "partners", "partnercertificate"),
+        ("TLS tests", "network_check", "partners", "tlsprobe"),
     ],
     "Record": [
         ("Audit events", "history", "audit", "auditevent"),

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import (
+    CheckMessage,
+    Error,
+    Tags,
+    Warning,  # noqa: A004 - Django's own name
+    register,
+)
 from django.db import connections
+from django.utils import timezone
 
+from as2gateway.compliance.findings import Severity
 from as2gateway.compliance.profile import ProfileError
 from partners.compliance.profiles import catalogue
 from partners.models import KeyPair
 from partners.rotation import unopenable
+from partners.tls.environment import examine, this_host
 
 
 @register(Tags.database)
@@ -34,6 +43,19 @@ def check_key_ring(
         )
         for value, error in unopenable()
     ]
+
+
+@register()
+def check_host(app_configs: Sequence[AppConfig] | None, **_kwargs: object) -> list[CheckMessage]:
+    """Say what makes this host unfit for TLS (``partners.E003``), or soon will (``W001``)."""
+    found: list[CheckMessage] = []
+    for point in examine(this_host(), timezone.now().date()):
+        text = f"{point.name}: {point.value}."
+        if point.severity is Severity.ERROR:
+            found.append(Error(text, hint=point.advice, id="partners.E003"))
+        elif point.severity is Severity.WARNING:
+            found.append(Warning(text, hint=point.advice, id="partners.W001"))
+    return found
 
 
 @register()

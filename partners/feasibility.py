@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from as2gateway.compliance.facts import Trust
 from as2gateway.policy import MDNMode
 from partners.models import Connection, KeyPair, PartnerCertificate
 from partners.models.connections import NONE
@@ -34,6 +35,9 @@ def _ours(connection: Connection, pairs: Collection[KeyPair]) -> Iterator[tuple[
 def _theirs(
     connection: Connection, certificates: Collection[PartnerCertificate]
 ) -> Iterator[tuple[str, str]]:
+    pinned = connection.tls_pins.strip() or any(each.tls for each in certificates)
+    if connection.tls_trust == Trust.PINNED and not pinned:
+        yield "tls_trust", "no TLS certificate is pinned, and none has the role tls"
     if connection.encrypt != NONE and not any(each.encrypts for each in certificates):
         yield "encrypt", "the connection has no certificate with the role encrypt"
     if any(each.verifies for each in certificates):

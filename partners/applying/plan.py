@@ -175,7 +175,8 @@ class Planner:
             return
         known = Connection.objects.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
         row = known.select_related("organization", "partner").first() or Connection()
-        self._step(row, settings, organization=owner, partner=partner)
+        key = self._client_key(owner, settings)
+        self._step(row, settings, organization=owner, partner=partner, **key)
         try:
             row.clean()
         except ValidationError as error:
@@ -187,6 +188,18 @@ class Planner:
         for certificate in wanted.certificates:
             self._certificate(row, certificate, certificates)
         self._check_feasible(row, settings, certificates.values())
+
+    def _client_key(self, owner: Organization, settings: Settings) -> dict[str, KeyPair | None]:
+        """Find the key pair that is named; empty where the file says nothing of it."""
+        name = settings.values.pop("tls_client_key", None)
+        if not name:
+            return {} if name is None else {"tls_client_key": None}
+        pairs = self._pairs[owner.as2_id].values()
+        found = next((pair for pair in pairs if pair.name == name), None)
+        if found is None:
+            text = f'organization {owner.as2_id} has no key pair "{name}"'
+            self._mistakes.append(Mistake(settings.place_of("tls_client_key"), text))
+        return {"tls_client_key": found}
 
     def _owner(self, settings: Settings) -> Organization | None:
         as2_id = settings.values.pop("organization", None)

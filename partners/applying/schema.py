@@ -12,6 +12,7 @@ from django.db import models
 
 from as2gateway.certificates import Certificate
 from as2gateway.engines import get_engine
+from as2gateway.tls.trust import parse_pins
 from partners.applying.materials import Files
 from partners.applying.reader import Items, Mistake, Value
 from partners.applying.readers import (
@@ -31,6 +32,8 @@ from partners.models import Connection, KeyPair, Organization, Partner, PartnerC
 
 #: word in the file: column of the row
 PURPOSES: Final = {"sign": "signs", "decrypt": "decrypts"}
+#: a key pair by which partners' servers know us; it needs to do nothing else
+TLS_CLIENT: Final = "tls-client"
 ROLES: Final = {"verify": "verifies", "encrypt": "encrypts", "tls": "tls"}
 
 
@@ -114,6 +117,19 @@ def _hosts(value: Value) -> str:
     return optional_text(value)
 
 
+def _pins(value: Value) -> str:
+    """Read a list of fingerprints, or a text as the column has it."""
+    if isinstance(value, Items):
+        pins = "\n".join(text(item) for item in value.values)
+    else:
+        pins = optional_text(value)
+    try:
+        parse_pins(pins)
+    except ValueError as error:
+        raise Mistake(value.place, str(error)) from error
+    return pins
+
+
 #: keys that together bring a private key and its certificate
 _FILES: Final = (
     "private_key",
@@ -127,16 +143,18 @@ _TOP = [Key("organizations", items), Key("partners", items)]
 _ORGANIZATION = [*_columns(Organization), Key("keys", items)]
 _KEY_PAIR = [
     *_columns(KeyPair, leave_out=[*PURPOSES.values(), "chain"]),
-    Key("purposes", several_of(PURPOSES)),
+    Key("purposes", several_of([*PURPOSES, TLS_CLIENT])),
     *(Key(name, text) for name in _FILES),
 ]
 _PARTNER = [*_columns(Partner), Key("connections", items)]
 _CONNECTION = [
     Key("organization", text, required=True),
-    *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile"]),
+    *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile", "tls_pins"]),
     Key("engine", _engine),
     Key("profile", _profile),
     Key("mdn_hosts", _hosts),
+    Key("tls_pins", _pins),
+    Key("tls_client_key", optional_text),
     Key("certificates", items),
 ]
 _CERTIFICATE = [

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from as2gateway.compliance.facts import EndpointFacts
@@ -46,19 +47,7 @@ def run_test(
     limits: Limits | None = None,
 ) -> TLSProbe:
     """Test an endpoint and keep what was found, also that nothing could be."""
-    row = TLSProbe.objects.create(
-        host=target.host,
-        port=target.port,
-        started_at=timezone.now(),
-        requested_by=asking.actor[:150],
-    )
-    record(
-        Tag.ENDPOINT_TLS_TESTED,
-        Subject("endpoint", str(target), str(target)),
-        f"TLS of {target} tested",
-        actor=asking.actor,
-        address=asking.address,
-    )
+    row = _begin(target, asking)
     try:
         report = probe(target, policy, allow_private=asking.allow_private, limits=limits)
     except (ProbeError, TLSSettingsError) as error:
@@ -69,6 +58,23 @@ def run_test(
     row.ended_at = timezone.now()
     row.save(update_fields=["ended_at", "facts", "verdicts", "error"])
     return row
+
+
+def _begin(target: Target, asking: Asking) -> TLSProbe:
+    with transaction.atomic():
+        record(
+            Tag.ENDPOINT_TLS_TESTED,
+            Subject("endpoint", str(target), str(target)),
+            f"TLS of {target} tested",
+            actor=asking.actor,
+            address=asking.address,
+        )
+        return TLSProbe.objects.create(
+            host=target.host,
+            port=target.port,
+            started_at=timezone.now(),
+            requested_by=asking.actor[:150],
+        )
 
 
 def verdicts(report: Report, profile: str = "") -> tuple[ProfileVerdict, ...]:
