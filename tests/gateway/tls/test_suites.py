@@ -1,6 +1,7 @@
 """The table of suites agrees with OpenSSL, and each suite is asked for where it exists."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,10 @@ def test_suites_of_profiles_are_in_the_table() -> None:
         for name in tier.parameters.values.get("suites", ())
     }
     assert asked - BY_IANA.keys() == set()
+
+
+def test_the_proxy_s_configuration_is_our_policy() -> None:
+    text = (Path(__file__).parents[3] / "deploy" / "nginx.conf").read_text()
+    names = ":".join(suite.openssl for suite in policy.SERVER_SUITES)
+    assert f"ssl_ciphers {names};" in text
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
