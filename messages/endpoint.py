@@ -8,6 +8,7 @@ WSGI's environment (``intake``): nothing of what Django does for pages helps her
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
+from wsgiref.types import StartResponse
 
 from django.core import signals
 
@@ -16,7 +17,6 @@ from messages.receiving import receive
 from messages.replies import TAKEN, Reply, words
 
 Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 #: Where partners send to, messages and asynchronous MDNs alike.

@@ -1,7 +1,6 @@
 """The whole application, as a WSGI server calls it."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import pytest
 from django.test import override_settings
@@ -22,8 +21,11 @@ def call(request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send a raw request to the application: status, header fields and body of its answer."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _error: object = None, /
+    ) -> Callable[[bytes], object]:
         started.append((status, headers))
+        return lambda _octets: None  # what WSGI calls write, which nobody uses
 
     with environment(request) as environ:
         answer: Iterable[bytes] = application(environ, start_response)
