@@ -45,10 +45,10 @@ def find_program(name: str) -> str:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
+def redis_server(port: int | None = None) -> Iterator[str]:
     """Run a Redis that keeps nothing; yields its URL."""
     program = find_program("redis-server")
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="as2-redis-") as folder:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
         with _running([*command, "--save", "", "--appendonly", "no"]):

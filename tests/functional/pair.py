@@ -141,6 +141,8 @@ def running_pair(
         for letter, gateway in zip("AB", gateways, strict=True)
     )
     asked = list(relations)
+    # Before there are threads: two could make two keys of one name.
+    factories.identity("A"), factories.identity("B")
     with ExitStack() as stack:
         for gateway in gateways:
             stack.callback(gateway.crash)
