@@ -50,7 +50,8 @@ from messages.replies import TAKEN, Reply
 from messages.store import Kind, Writer, commit_all, get_store
 from messages.verdicts import PoisonousMessage, ReusedMessageID
 from partners.encryption import KeyRingError
-from partners.policies import find_connection, limits
+from partners.models import Connection
+from partners.policies import engine_for, find_connection, limits
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def _receive(environ: Environ) -> Reply:
     connection = find_connection(request.as2_from, request.as2_to)
     if connection is None:
         return _turn_away(environ, request, address)
-    body_limits = BodyLimits.from_settings()
+    body_limits = _body_limits(connection)
     _check_room(environ, body_limits)
     with get_store().writer(Kind.RAW) as raw:
         for chunk in intake.read_body(environ, body_limits):
@@ -97,6 +98,14 @@ def _receive(environ: Environ) -> Reply:
             return _take_mdn(headers, raw, address)
         arrival = Arrival.of(headers, request, connection, raw.sha256, timezone.now())
         return _take(arrival, raw, address)
+
+
+def _body_limits(connection: Connection) -> BodyLimits:
+    """What a body may cost: an engine that holds whole messages takes smaller ones."""
+    allowed = BodyLimits.from_settings()
+    if engine_for(connection).streams:
+        return allowed
+    return replace(allowed, size=min(allowed.size, limits().whole_message))
 
 
 def _read_request(headers: Headers) -> AS2Request:

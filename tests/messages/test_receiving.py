@@ -215,6 +215,16 @@ def test_an_mdn_of_megabytes_is_refused(connection: Connection) -> None:
     assert stored_files() == []
 
 
+@pytest.mark.parametrize(("engine", "status"), [("native", 400), ("pyas2lib", 413)])
+def test_an_engine_that_holds_whole_messages_takes_smaller_ones(
+    connection: Connection, engine: str, status: int
+) -> None:
+    Connection.objects.filter(pk=connection.pk).update(engine=engine)
+    # The body that follows is short: native would have waited for all of it.
+    reply = message().with_fields(Content_Length="50000001").send()
+    assert reply.status == status
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
