@@ -12,12 +12,15 @@ from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmi
 from messages import delivering, dispatch
 from messages.admin.words import DELIVERY_TONES, moment
 from messages.models import Delivery, DeliveryState
+from messages.visibility import BY_MESSAGE
+from partners.access.pages import ScopedAdmin
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
     """Where each accepted payload went, or why it did not."""
 
+    reach = BY_MESSAGE
     list_display = ("time", "source", "route", "target", "verdict", "failure_text")
     list_filter = (("state", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
     search_fields = ("target", "message__message_id")
@@ -29,7 +32,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Fetch the message with it."""
-        return Delivery.objects.select_related("message")
+        return super().get_queryset(request).select_related("message")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Say whether this user may retry."""

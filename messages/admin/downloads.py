@@ -23,6 +23,7 @@ from audit.tags import Tag
 from messages.models import Direction, Message
 from messages.safe_names import file_name
 from messages.store import get_store
+from messages.visibility import visible_messages
 
 PERMISSION: Final = "as2_messages.download_payload"
 
@@ -62,7 +63,7 @@ def download(request: HttpRequest, pk: int, what: str) -> HttpResponseBase:
     """Stream one of a message's files as an attachment."""
     if not _allowed(request.user):
         raise PermissionDenied
-    message = get_object_or_404(Message, pk=pk)
+    message = get_object_or_404(visible_messages(request.user), pk=pk)
     chosen = next((each for each in What if each == what), None)
     key = chosen.key_in(message) if chosen else ""
     if chosen is None or not key:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.theme import DropdownFilter
 from messages.admin import attention
 from messages.models import Message
-from partners.models import Connection
+from partners.access.visibility import visible_connections
 
 
 class AttentionFilter(DropdownFilter):
@@ -48,7 +48,7 @@ class ConnectionFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every connection by its partner and AS2 names."""
-        rows = Connection.objects.select_related("organization", "partner")
+        rows = visible_connections(request.user).select_related("organization", "partner")
         return [(str(row.pk), f"{row.partner.name}: {row}") for row in rows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:

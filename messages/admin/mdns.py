@@ -11,12 +11,15 @@ from audit.links import link_to
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
 from messages.admin.words import MDN_TONES, moment
 from messages.models import MDN, MDNState
+from messages.visibility import BY_MESSAGE
+from partners.access.pages import ScopedAdmin
 
 
 @admin.register(MDN)
-class MDNAdmin(ReadOnlyAdmin):
+class MDNAdmin(ScopedAdmin, ReadOnlyAdmin):
     """MDNs in both directions; filter by the state *unmatched* for those that changed nothing."""
 
+    reach = BY_MESSAGE
     list_display = ("time", "direction", "as2_from", "as2_to", "verdict", "proof", "original")
     list_filter = (
         ("direction", ChoicesDropdownFilter),
@@ -39,7 +42,7 @@ class MDNAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MDN]:
         """Fetch the message with it."""
-        return MDN.objects.select_related("message")
+        return super().get_queryset(request).select_related("message")
 
     @admin.display(description="time (UTC)", ordering="created_at")
     def time(self, row: MDN) -> str:

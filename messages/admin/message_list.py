@@ -18,14 +18,17 @@ from messages.admin.message_page import build_page
 from messages.admin.verdicts import mdn_verdict
 from messages.admin.words import STATE_TONES, moment, size
 from messages.models import MDN, Direction, Message, State
+from messages.visibility import OF_MESSAGE, visible_messages
+from partners.access.pages import ScopedAdmin
 
 _ARROWS = {Direction.INBOUND: "south_west", Direction.OUTBOUND: "north_east"}
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
     """What came in and what went out, the latest first."""
 
+    reach = OF_MESSAGE
     list_display = (
         "time",
         "way",
@@ -51,7 +54,8 @@ class MessageAdmin(ReadOnlyAdmin):
         """Fetch what a row of the list shows, in two queries for the page."""
         mdns = MDN.objects.only("message", "state", "positive", "created_at")
         large = ("headers", "settings", "notes", "failure_text", "mics")
-        return Message.objects.defer(*large).prefetch_related(Prefetch("mdns", mdns))
+        rows = super().get_queryset(request)
+        return rows.defer(*large).prefetch_related(Prefetch("mdns", mdns))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the doors of one message."""
@@ -78,7 +82,9 @@ class MessageAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show one message as an operator wants to see it; nothing on the page can be edited."""
-        rows = Message.objects.select_related("connection__organization", "connection__partner")
+        rows = visible_messages(request.user).select_related(
+            "connection__organization", "connection__partner"
+        )
         found = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
         if found is None or not self.has_view_permission(request, found):
             return super().change_view(request, object_id, form_url, extra_context)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from audit.links import page_of
 from messages import sending
 from messages.models import Direction, Message, State
+from messages.visibility import visible_messages
 
 PERMISSION: Final = "as2_messages.resend_message"
 
@@ -33,7 +34,8 @@ def resend(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Ask before sending again, and send when that was confirmed."""
     if not _allowed(request.user):
         raise PermissionDenied
-    message = get_object_or_404(Message.objects.select_related("connection__organization"), pk=pk)
+    rows = visible_messages(request.user).select_related("connection__organization")
+    message = get_object_or_404(rows, pk=pk)
     if not may_resend(request.user, message):
         flash.warning(request, "This message cannot be sent again: it is being sent, or not ours.")
         return HttpResponseRedirect(page_of(message))

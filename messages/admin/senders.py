@@ -5,10 +5,11 @@ from django.contrib import admin
 from audit.theme import RangeDateTimeFilter, ReadOnlyAdmin
 from messages.admin.words import moment
 from messages.models import UnknownSender
+from partners.access.pages import ScopedAdmin
 
 
 @admin.register(UnknownSender)
-class UnknownSenderAdmin(ReadOnlyAdmin):
+class UnknownSenderAdmin(ScopedAdmin, ReadOnlyAdmin):
     """Who came with AS2 names that no connection has: a typing error, or a stranger."""
 
     list_display = ("last_time", "as2_from", "as2_to", "address", "count", "first_time")

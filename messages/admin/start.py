@@ -15,6 +15,8 @@ from messages.admin import attention
 from messages.admin.verdicts import verdict
 from messages.admin.words import moment
 from messages.models import Delivery, Message, State, UnknownSender
+from messages.visibility import BY_MESSAGE, OF_MESSAGE, visible_messages
+from partners.access.visibility import BY_CONNECTION, Reach, limit, visible_organizations
 from partners.models import KeyPair, PartnerCertificate
 
 #: Rows of a section; the rest is one click away.
@@ -44,6 +46,7 @@ class Kind:
     #: the model's part of page addresses and permissions
     app: str
     model: str
+    reach: Reach | None
     query: str = ""
 
     @property
@@ -59,7 +62,7 @@ class Kind:
 
 def _messages_of(title: str, tone: Tone, icon: str, chosen: str) -> Kind:
     """Make a kind of messages, by what the list's filter calls it."""
-    return Kind(title, tone, icon, "as2_messages", "message", f"?attention={chosen}")
+    return Kind(title, tone, icon, "as2_messages", "message", OF_MESSAGE, f"?attention={chosen}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,14 @@ def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     sections = [
         section
         for kind, rows, item in _everything(now)
-        if request.user.has_perm(kind.permission) and (section := _section(kind, rows, item))
+        if request.user.has_perm(kind.permission)
+        and (section := _section(kind, limit(rows, request.user, kind.reach), item))
     ]
     sees_messages = request.user.has_perm("as2_messages.view_message")
     return context | {
         "sections": sections,
         "all_is_well": all(section.kind.tone is Tone.BUSY for section in sections),
-        "figures": _figures(now) if sees_messages else [],
+        "figures": _figures(visible_messages(request.user), now) if sees_messages else [],
     }
 
 
@@ -102,15 +106,32 @@ _STUCK: Final = _messages_of(
 )
 _WAITING: Final = _messages_of("Waiting for an MDN", Tone.BUSY, "hourglass_top", "waiting")
 _UNDELIVERED: Final = Kind(
-    "Not handed over to the business side", Tone.BAD, "move_to_inbox", "as2_messages", "delivery"
+    "Not handed over to the business side",
+    Tone.BAD,
+    "move_to_inbox",
+    "as2_messages",
+    "delivery",
+    BY_MESSAGE,
 )
 _OUR_CERTIFICATES: Final = Kind(
-    "Our certificates that end", Tone.WARN, "key", "partners", "keypair"
+    "Our certificates that end",
+    Tone.WARN,
+    "key",
+    "partners",
+    "keypair",
+    Reach("organization", visible_organizations),
 )
 _THEIR_CERTIFICATES: Final = Kind(
-    "Partners' certificates that end", Tone.WARN, "badge", "partners", "partnercertificate"
+    "Partners' certificates that end",
+    Tone.WARN,
+    "badge",
+    "partners",
+    "partnercertificate",
+    BY_CONNECTION,
 )
-_SENDERS: Final = Kind("Unknown senders today", Tone.WARN, "help", "as2_messages", "unknownsender")
+_SENDERS: Final = Kind(
+    "Unknown senders today", Tone.WARN, "help", "as2_messages", "unknownsender", None
+)
 
 _Source = tuple[Kind, QuerySet[Any], Callable[[Any], Item]]
 
@@ -166,7 +187,7 @@ def _sender(row: UnknownSender) -> Item:
     return Item(page_of(row), str(row), text, moment(row.last_seen))
 
 
-def _figures(now: dt.datetime) -> list[Figure]:
+def _figures(rows: QuerySet[Message], now: dt.datetime) -> list[Figure]:
     """Count the traffic of the last 24 hours in one query."""
     wanted = [
         ("received", State.ACCEPTED, Tone.GOOD),
@@ -175,7 +196,7 @@ def _figures(now: dt.datetime) -> list[Figure]:
         ("failed", State.FAILED, Tone.BAD),
     ]
     counts = {state.value: Count("pk", filter=Q(state=state)) for _, state, _ in wanted}
-    found = Message.objects.filter(created_at__gte=now - DAY).aggregate(**counts)
+    found = rows.filter(created_at__gte=now - DAY).aggregate(**counts)
     return [
         Figure(label, found[state.value], tone if found[state.value] else Tone.PLAIN)
         for label, state, tone in wanted

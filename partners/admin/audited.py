@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.addresses import client_address
-from audit.theme import ModelAdmin
+from partners.access.pages import ScopedAdmin
 from partners.changes import Plain, compare, kind_of, record_change, record_deletion, settings_of
 from partners.compliance import verdicts
 
 
-class AuditedAdmin(ModelAdmin):
+class AuditedAdmin(ScopedAdmin):
     """A form that writes who changed what, old and new, in the transaction of the change."""
 
     #: what to do with a row that cannot be deleted

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from audit.theme import StackedInline
 from partners import importing
+from partners.access.pages import VisibleFilter
+from partners.access.visibility import BY_CONNECTION
 from partners.admin.facts import FACTS, FactsAdmin
 from partners.admin.marks import CERTIFICATES, sentence
 from partners.compliance.cases import Case
@@ -116,9 +118,10 @@ class CertificateInline(StackedInline):
 class PartnerCertificateAdmin(FactsAdmin):
     """Certificates that partners gave us, those that end first on top."""
 
+    reach = BY_CONNECTION
     list_display = ("subject", "connection", "verifies", "encrypts", "tls", "use", "days")
     list_select_related = ("connection__organization", "connection__partner")
-    list_filter = ("verifies", "encrypts", "tls", "connection__partner")
+    list_filter = ("verifies", "encrypts", "tls", ("connection__partner", VisibleFilter))
     fields = (
         "connection",
         ("verifies", "encrypts", "tls"),

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from as2gateway.compliance.findings import Verdict
 from audit.badges import Tone, badge
 from audit.theme import DropdownFilter
+from partners.access.visibility import visible_connections
 from partners.admin.audited import AuditedAdmin, actor_of, address_of
 from partners.admin.connection_form import ConnectionForm
 from partners.admin.marks import verdict_badge
@@ -68,7 +69,7 @@ class ComplianceAdmin(AuditedAdmin):
 
     def judge(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """Answer what a form would be judged, as JSON; nothing is saved."""
-        row = get_object_or_404(Connection, pk=pk) if pk is not None else None
+        row = get_object_or_404(visible_connections(request.user), pk=pk) if pk else None
         if not self._may_edit(request, row):
             raise PermissionDenied
         if request.method != "POST":

@@ -1,16 +1,19 @@
 """Connections: the board of all, and the settings of each."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib import messages as flash
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
+from partners.access.pages import VisibleFilter
+from partners.access.visibility import ITSELF, sees_everything, visible_connections
 from partners.admin.acknowledgements import AcknowledgementInline
 from partners.admin.audited import actor_of
 from partners.admin.certificates import CertificateInline
@@ -38,12 +41,20 @@ class ConnectionAdmin(ComplianceAdmin):
         "verdict",
         "both",
         "deadline",
+        "certificate",
         "security",
         "mdns",
-        "certificate",
     )
+    reach = ITSELF
     list_select_related = ("organization", "partner", "compliance")
-    list_filter = (VerdictFilter, "environment", "state", "profile", "organization", "partner")
+    list_filter = (
+        VerdictFilter,
+        "environment",
+        "state",
+        "profile",
+        ("organization", VisibleFilter),
+        ("partner", VisibleFilter),
+    )
     search_fields = ("as2_id", "organization__as2_id", "partner__name", "url")
     inlines = (CertificateInline, AcknowledgementInline)
     instead_of_deleting = "It stays for its history; set its state to suspended instead."
@@ -94,9 +105,19 @@ class ConnectionAdmin(ComplianceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         """Fetch the certificates of all rows at once, and the verdicts beside theirs."""
-        return Connection.objects.prefetch_related(
-            "certificates", "partner__connections__compliance"
+        siblings = visible_connections(request.user).select_related("compliance")
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related("certificates", Prefetch("partner__connections", siblings))
         )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Connection | None = None
+    ) -> Sequence[Any]:
+        """Keep a connection where it is, for users who see some of them only."""
+        fixed = () if sees_everything(request.user) else ("organization", "partner")
+        return [*super().get_readonly_fields(request, obj), *fixed]
 
     def save_formset(
         self,

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from partners.access.visibility import Reach, visible_organizations
 from partners.admin.audited import AuditedAdmin
 from partners.admin.facts import days_left
 from partners.models import Organization, in_use
@@ -15,6 +16,7 @@ from partners.models import Organization, in_use
 class OrganizationAdmin(AuditedAdmin):
     """Our AS2 identities."""
 
+    reach = Reach("pk", visible_organizations)
     list_display = ("as2_id", "name", "email", "certificate")
     search_fields = ("as2_id", "name")
     fields = ("as2_id", "name", "message_id_domain", "email")
@@ -22,7 +24,7 @@ class OrganizationAdmin(AuditedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         """Fetch the key pairs of all rows at once."""
-        return Organization.objects.prefetch_related("keys")
+        return super().get_queryset(request).prefetch_related("keys")
 
     @admin.display(description="our certificate")
     def certificate(self, row: Organization) -> SafeString:

@@ -11,6 +11,7 @@ from partners.models.partners import Partner
 from partners.models.probes import TLSProbe
 from partners.models.revision import Revision
 from partners.models.rollovers import OPEN_STATES, Confirmation, Rollover, RolloverState
+from partners.models.scopes import Scope
 
 __all__ = [
     "OPEN_STATES",
@@ -32,6 +33,7 @@ __all__ = [
     "Revision",
     "Rollover",
     "RolloverState",
+    "Scope",
     "TLSProbe",
     "accepted",
     "in_use",

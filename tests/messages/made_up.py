@@ -136,8 +136,8 @@ def event(row: Any, tag: Tag, text: str, **given: Any) -> None:
 
 
 def user(*permissions: str) -> User:
-    """Make somebody who may log in to the pages, and has these permissions of ours."""
+    """Make somebody who may log in to the pages, has these permissions of ours, and no scope."""
     row = User.objects.create_user(f"user{next(_numbers)}", is_staff=True)
-    names = [name.partition(".")[2] for name in permissions]
+    names = ["see_everything", *(name.partition(".")[2] for name in permissions)]
     row.user_permissions.set(Permission.objects.filter(codename__in=names))
     return row
