@@ -2,7 +2,8 @@
 
 VENDOR and a retailer, each a whole gateway with its own folder, database and keys. The retailer
 sends a purchase order (850); VENDOR answers with an acknowledgement (855) and a ship notice (856),
-the last one proved by an asynchronous MDN. Everything is signed SHA-256 and encrypted AES-128.
+the last one proved by an asynchronous MDN. Everything is signed SHA-256 and encrypted AES-128. The
+two sides run different engines, so that two implementations check each other.
 
 Run it by ``make demo``. ``DEMO_EXIT=1`` ends it after the exchange, with exit code 0 only when all
 three documents were delivered, verified and found byte for byte in the other side's inbox.
@@ -93,6 +94,7 @@ class Site:
 
     name: str
     as2_ids: tuple[str, ...]
+    engine: str
     home: Path
     port: int
 
@@ -115,6 +117,7 @@ class Site:
             "AS2_HOME": str(self.home),
             "AS2_BIND": f"127.0.0.1:{self.port}",
             "AS2_BASE_URL": self.url,
+            "AS2_ENGINE": self.engine,
             "AS2_WEB_WORKERS": "1",
         }
 
@@ -328,8 +331,10 @@ def free_port(wanted: int) -> int:
 def make_sites() -> tuple[Site, Site]:
     """Choose folders and ports of both gateways, and make their keys."""
     home = Path(os.environ.get("DEMO_HOME", PROJECT / "var" / "demo")).resolve()
-    vendor = Site("VENDOR", ("VENDOR",), home / "vendor", free_port(8000))
-    retailer = Site("RETAILER", ("RETAILER", "RETAILER-ASN"), home / "retailer", free_port(8001))
+    vendor = Site("VENDOR", ("VENDOR",), "native", home / "vendor", free_port(8000))
+    # Another implementation on the other side: each run checks one against the other.
+    ids = ("RETAILER", "RETAILER-ASN")
+    retailer = Site("RETAILER", ids, "pyas2lib", home / "retailer", free_port(8001))
     for site in (vendor, retailer):
         site.home.mkdir(parents=True, exist_ok=True)
         make_key(site)
@@ -346,7 +351,9 @@ def run() -> bool:
     with ExitStack() as running:
         running.enter_context(vendor.serving())
         running.enter_context(retailer.serving())
-        say(f"VENDOR listens on {vendor.url}, RETAILER on {retailer.url}. Exchanging documents …\n")
+        for site in (vendor, retailer):
+            say(f"{site.name} listens on {site.url} (engine: {site.engine}).")
+        say("Exchanging documents …\n")
         sent = [(document, exchange(document, sites)) for document in EXCHANGE]
         outcome = [(document, found(document, sent_as, sites)) for document, sent_as in sent]
         print_table([row(document, message) for document, message in outcome])
