@@ -31,6 +31,9 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "ALLOWED_HOSTS": (list, []),
     "CSRF_TRUSTED_ORIGINS": (list, []),
     "AS2_TRUSTED_PROXIES": (str, "127.0.0.1,::1"),
+    # Mail
+    "EMAIL_URL": (str, ""),
+    "DEFAULT_FROM_EMAIL": (str, ""),
     # TLS
     "AS2_TLS_CERT": (str, ""),
     "AS2_TLS_KEY": (str, ""),

@@ -3,8 +3,8 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config import broker, database, keys, logs, unfold
-from config.env import ROOT, env
+from config import broker, database, keys, logs, mail, unfold
+from config.env import ROOT, env, secret
 from config.home import Home
 
 # ------------------------------------------------------------------ where things are
@@ -151,6 +151,21 @@ AS2_WEB_WORKERS: int = env("AS2_WEB_WORKERS")
 AS2_WEB_THREADS: int = env("AS2_WEB_THREADS")
 AS2_WORKER_CONCURRENCY: int = env("AS2_WORKER_CONCURRENCY")
 
+# ------------------------------------------------------------------ mail
+
+_mail = mail.configure(secret("EMAIL_URL"))
+#: Whether there is a server; without one, notices stand on the pages only.
+AS2_MAIL: bool = bool(secret("EMAIL_URL"))
+EMAIL_BACKEND = _mail.backend
+EMAIL_HOST = _mail.host
+EMAIL_PORT = _mail.port
+EMAIL_HOST_USER = _mail.user
+EMAIL_HOST_PASSWORD = _mail.password
+EMAIL_USE_TLS = _mail.starttls
+EMAIL_USE_SSL = _mail.tls
+EMAIL_TIMEOUT = mail.TIMEOUT
+DEFAULT_FROM_EMAIL: str = env("DEFAULT_FROM_EMAIL") or f"as2gateway@{_base.hostname}"
+
 # ------------------------------------------------------------------ background work
 
 _broker = broker.configure(env("REDIS_URL"), AS2_SEND_LEASE, _home)
@@ -180,5 +195,8 @@ CELERY_BEAT_SCHEDULE = {
         "audit.tasks.seal": 30.0,
         "config.tasks.heartbeat": HEARTBEAT_SECONDS,
         "partners.tasks.reevaluate": 86_400.0,
+        "partners.tasks.advance_rollovers": 60.0,
+        # They change by the day; asked by the hour, a mail server's failure is made good sooner.
+        "partners.tasks.send_notices": 3600.0,
     }.items()
 }

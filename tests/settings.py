@@ -18,7 +18,7 @@ atexit.register(shutil.rmtree, _home, ignore_errors=True)
 _ours = ("AS2_TEST_", "AS2_SCREENSHOTS")
 for _name in [n for n in os.environ if n.startswith("AS2_") and not n.startswith(_ours)]:
     del os.environ[_name]
-for _name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS"):
+for _name in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS"):
     os.environ.pop(_name, None)
 os.environ["AS2_ENV_FILE"] = ""
 os.environ["AS2_HOME"] = _home

@@ -1,6 +1,7 @@
 """Moments and rows for tests of rollovers: a clock that the test sets."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 from as2gateway.certificates import Certificate
 from partners import policies
@@ -13,6 +14,7 @@ from tests.factories import DAY, YEAR
 #: An ordinary afternoon.
 NOW = dt.datetime(2027, 3, 10, 15, 0, tzinfo=dt.UTC)
 BY = By("anna", "192.0.2.1")
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def certificate(name: str, *, start: dt.datetime = NOW - DAY, days: int = 400) -> Certificate:

@@ -1,26 +1,25 @@
 """Advancing: the clock alone changes certificates; the task writes it down, once."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from audit.models import AuditEvent
-from partners import policies
-from partners.models import Confirmation, Rollover, RolloverState
+from partners import policies, tasks
+from partners.models import Confirmation, PartnerCertificate, Rollover, RolloverState
 from partners.rollover.advancing import OVERLAP, advance, cancel, move, retire_old
 from partners.rollover.dates import PlanError
 from tests import factories
 from tests.factories import DAY
 from tests.partners.rollover import moments
-from tests.partners.rollover.moments import BY, NOW
+from tests.partners.rollover.moments import BERLIN, BY, NOW
 
 pytestmark = pytest.mark.django_db
 
 SECOND = dt.timedelta(seconds=1)
 HOUR = dt.timedelta(hours=1)
 MIDNIGHT = dt.datetime(2027, 3, 11, tzinfo=dt.UTC)
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def states() -> list[str]:
@@ -183,3 +182,12 @@ def test_a_start_is_not_moved_beyond_reason(start: dt.datetime, now: dt.datetime
     [rollover] = moments.theirs(moments.connection(), start=MIDNIGHT)
     with pytest.raises(PlanError, match=why):
         move(rollover, start, now, BY)
+
+
+def test_the_task_works_by_the_clock_of_the_day() -> None:
+    moments.theirs(moments.connection())
+    tasks.advance_rollovers()
+    assert states() == [RolloverState.PLANNED]
+    PartnerCertificate.objects.filter(subject="CN=AMAZON-2").update(activates_at=timezone.now())
+    tasks.advance_rollovers()
+    assert states() == [RolloverState.ACTIVE]
