@@ -48,6 +48,11 @@ class DigestAlgorithm(StrEnum):
         return "sha1" if self is DigestAlgorithm.SHA1 else self.value
 
     @property
+    def rfc3851_name(self) -> str:
+        """The spelling of RFC 3851, which old products know alone: ``sha256`` (MIC-08)."""
+        return self.value.replace("-", "")
+
+    @property
     def oid(self) -> str:
         """Its object identifier, dotted."""
         return _DIGEST_OIDS[self]
@@ -59,7 +64,7 @@ class DigestAlgorithm(StrEnum):
 
     def new(self) -> "hashlib._Hash":
         """Start a running digest."""
-        return hashlib.new(self.value.replace("-", ""), usedforsecurity=False)
+        return hashlib.new(self.rfc3851_name, usedforsecurity=False)
 
     @property
     def hash(self) -> hashes.HashAlgorithm:

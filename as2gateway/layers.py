@@ -70,14 +70,18 @@ class Message:
         policy: InboundPolicy,
         limits: Limits,
         reading: Reading,
-        unsigned_digest: DigestAlgorithm,
+        requested_digest: DigestAlgorithm | None,
     ) -> None:
         self.http = http
         self.policy = policy
         self.limits = limits
         self.reading = reading
         #: for the MIC of a message that is not signed (MIC-04, MIC-05)
-        self.unsigned_digest = unsigned_digest
+        self.unsigned_digest = requested_digest or policy.default_digest
+        #: for the MIC of a signed one besides that of its signature, if a quirk asks for it
+        self.also = frozenset(
+            {requested_digest} if requested_digest and policy.quirks.mic_from_options else ()
+        )
         self.mic: MIC | None = None
         self.content_type = ""
         self.filename = ""
@@ -205,7 +209,7 @@ def read_opaque(
 ) -> Parser[bytes, LayerFacts]:
     """Verify a signature that carries its content (CMS-24)."""
     try:
-        content = signed.read_opaque(source, message.limits, info)
+        content = signed.read_opaque(source, message.limits, info, message.also)
         signature, digests = yield from pour(content, inner.feed)
         yield from inner.end()
     except MalformedMessage as fault:
@@ -251,7 +255,8 @@ class _Cover:
         names = message.reading.digests or micalg
         allowed = message.policy.digests
         # No name, or none that we know: run all that the SignerInfo may use (MIME-08).
-        self._running = RunningDigests(names & allowed if names else allowed)
+        chosen = names & allowed if names else allowed
+        self._running = RunningDigests(chosen | message.also)
 
     def update(self, data: bytes) -> bytes:
         return self._digested(self._form.update(data))
@@ -334,7 +339,10 @@ def _verify_cover(
 def _verify(
     message: Message, signature: signed.SignedData, digests: Mapping[DigestAlgorithm, bytes]
 ) -> LayerFacts:
-    """Verify, and take the MIC of a signed message: the innermost signature's digest (MIC-03)."""
+    """Verify, and take the MIC of a signed message: the innermost signature's digest (MIC-03).
+
+    A quirk may want it in the digest that the sender's options list first instead.
+    """
     policy = message.policy
     signer = signed.verified_signer(
         signature,
@@ -344,7 +352,8 @@ def _verify(
         require_signed_attributes=policy.require_signed_attributes,
     )
     if message.mic is None:
-        message.mic = MIC(digests[signer.digest], signer.digest)
+        algorithm = next(iter(message.also), signer.digest)
+        message.mic = MIC(digests[algorithm], algorithm)
     return LayerFacts(
         LayerKind.SIGNED, digest=signer.digest, certificate=signer.certificate.fingerprint
     )

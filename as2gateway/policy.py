@@ -19,6 +19,8 @@ from as2gateway.algorithms import (
     SignatureScheme,
 )
 from as2gateway.certificates import Certificate
+from as2gateway.features import Feature
+from as2gateway.quirks import NO_QUIRKS, Quirks
 
 
 class MDNMode(StrEnum):
@@ -90,6 +92,7 @@ class InboundPolicy:
     split_attachments: frozenset[str] = frozenset({"multipart/related"})
     #: for unsigned messages whose options name no digest (MIC-05)
     default_digest: DigestAlgorithm = DigestAlgorithm.SHA256
+    quirks: Quirks = NO_QUIRKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,9 @@ class OutboundPolicy:
     key_transport: KeyTransport = KeyTransport.RSA_V15
     #: refuse to encrypt to a certificate whose keyUsage does not allow it (CMS-35)
     require_key_usage: bool = False
+    #: told in every message and MDN (RFC 6017); none are told by default
+    features: frozenset[Feature] = frozenset()
+    quirks: Quirks = NO_QUIRKS
 
 
 @dataclass(frozen=True, slots=True)

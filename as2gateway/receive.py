@@ -74,11 +74,14 @@ class MessageReceiver:
         limits: Limits,
         reading: Reading,
     ) -> None:
+        requested = request.digest if request else None
+        self._message = Message(headers, policy, limits, reading, requested)
+        self._message.readers = self.readers
         # A receipt request that cannot be honoured stops everything else (HDR-22).
         self._fault = request.failure if request else None
-        digest = (request.digest if request else None) or policy.default_digest
-        self._message = Message(headers, policy, limits, reading, digest)
-        self._message.readers = self.readers
+        if request and request.failure_optional and policy.quirks.mic_in_other_digest:
+            self._message.notes.append(f"{self._fault}: the MIC is in another (MIC-06)")
+            self._fault = None
         self._layer = Layer(partial(_read_message, message=self._message))
 
     def feed(self, data: bytes) -> Iterator[UnverifiedPayload]:

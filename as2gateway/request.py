@@ -7,7 +7,7 @@ whether sender and receiver may be the same, is for whoever knows the connection
 import re
 from dataclasses import dataclass
 
-from as2gateway import names
+from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.errors import (
     AS2Error,
@@ -47,6 +47,8 @@ class MDNRequest:
     url: str = ""
     #: why the request cannot be honoured: then only this may be answered (HDR-22, MIC-06)
     failure: AS2Error | None = None
+    #: whether that failure may be passed over: it is of algorithms that are only ``optional``
+    failure_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class AS2Request:
     subject: str
     mdn: MDNRequest | None
     content_type: ContentType
+    #: the names as their fields spell them, to be repeated in the MDN (HDR-08)
+    from_field: str = ""
+    to_field: str = ""
+    #: what the sender's product says it can do, in lower case (RFC 6017)
+    features: frozenset[str] = frozenset()
 
 
 def read_request(headers: Headers) -> AS2Request:
@@ -77,6 +84,9 @@ def read_request(headers: Headers) -> AS2Request:
         subject=headers.get("Subject") or "",
         mdn=_read_mdn_request(headers),
         content_type=ContentType.parse(headers.get("Content-Type")),
+        from_field=headers.get("AS2-From") or "",
+        to_field=headers.get("AS2-To") or "",
+        features=features.read(headers.get("EDIINT-Features")),
     )
 
 
@@ -107,13 +117,15 @@ def _read_mdn_request(headers: Headers) -> MDNRequest | None:
     signed = any(_PROTOCOL.fullmatch(value.lower()) for value in protocol.values)
     digest, spelling = _first_supported(micalg.values)
     failure: AS2Error | None = None
+    optional = False
     if (protocol.required and not signed) or any(each.required for each in options.values()):
         failure = UnsupportedFormat("a required MDN option is not known here")
     elif digest is None and (micalg.values or micalg.required):
-        # Never another digest than those listed, also if they are optional (MIC-06).
+        # Never silently another digest than those listed, also if they are optional (MIC-06).
         failure = UnsupportedMICAlgorithms(f"no supported digest in {micalg.values!r}"[:400])
+        optional = not micalg.required
     url = headers.get("Receipt-Delivery-Option") or ""
-    return MDNRequest(signed, digest, spelling, url, failure)
+    return MDNRequest(signed, digest, spelling, url, failure, optional)
 
 
 @dataclass(frozen=True, slots=True)

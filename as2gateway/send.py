@@ -6,23 +6,31 @@ its length can be told beforehand, since some products read nothing else (CMS-04
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from email.header import Header
 from email.utils import format_datetime
-from itertools import chain
 
-from as2gateway import mime, names
+from as2gateway import features, mime, names
 from as2gateway.algorithms import KEPT_DIGESTS, Compression, DigestAlgorithm
 from as2gateway.attachments import is_related
-from as2gateway.cms import compressed, enveloped, signing
+from as2gateway.cms import enveloped, signing
 from as2gateway.engine import Stamp
+from as2gateway.entities import (
+    Entity,
+    base64_length,
+    compressed_entity,
+    encode_base64,
+    encoded,
+    measured,
+    payload_entity,
+    pkcs7_mime,
+)
 from as2gateway.headers import Headers
 from as2gateway.mic import RunningDigests
+from as2gateway.mic_variants import is_wrapped
 from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
-
-#: Octets that are held to learn how many there are; more go out with indefinite lengths.
-HELD = 1024 * 1024
+from as2gateway.quirks import NO_QUIRKS, Quirks
 
 Entropy = Callable[[int], bytes]
 
@@ -30,7 +38,7 @@ Entropy = Callable[[int], bytes]
 class MessageComposition:
     """A message being built: an ``engine.Composition``."""
 
-    def __init__(self, headers: Headers, entity: "_Entity", digests: RunningDigests) -> None:
+    def __init__(self, headers: Headers, entity: Entity, digests: RunningDigests) -> None:
         self.headers = headers
         #: bytes of the body, where that can be told before it is built
         self.length = entity.length
@@ -62,21 +70,22 @@ def compose(
     Raises ValueError for a policy that lacks a key or URL which it needs; reading the body raises
     it if the payload is not as large as ``info`` says.
     """
-    # Only a payload that nothing is wrapped around has a MIC without header fields (§7.3.1).
-    wrapped = policy.sign or policy.encrypt or policy.compress is not Compression.NONE
+    wrapped = is_wrapped(policy)
+    # In the clear HTTP carries the payload as it is: nothing is gained by base64 there.
+    quirks = policy.quirks if wrapped else NO_QUIRKS
     if is_related(info) and not wrapped:
         # Receivers do not agree on its MIC (RFC 6362 §2.3).
         raise ValueError("several attachments must be signed, encrypted or compressed")
-    entity = _payload_entity(payload, info)
+    entity = payload_entity(payload, info, quirks)
     compress_first = policy.sign is not None and policy.compress is Compression.BEFORE_SIGNING
     if compress_first:
-        entity = _compressed(entity)
+        entity = compressed_entity(entity, quirks)
     digests = kept_digests(policy)
-    entity = _digested(entity, digests, with_headers=bool(wrapped))
+    entity = _digested(entity, digests, with_headers=wrapped)
     if policy.sign is not None:
         entity = _signed(entity, policy, stamp, digests, mime.new_boundary(entropy))
     if policy.compress is not Compression.NONE and not compress_first:
-        entity = _compressed(entity)
+        entity = compressed_entity(entity, quirks)
     if policy.encrypt is not None:
         entity = _encrypted(entity, policy, entropy)
     return MessageComposition(http_headers(entity.headers, policy, stamp), entity, digests)
@@ -92,54 +101,15 @@ def _digest(policy: OutboundPolicy) -> DigestAlgorithm:
     return policy.sign or DigestAlgorithm.SHA256
 
 
+def digest_name(digest: DigestAlgorithm, quirks: Quirks) -> str:
+    """What a digest is called on the wire (MIC-08)."""
+    return digest.rfc3851_name if quirks.rfc3851_names else digest.wire_name
+
+
 # Stages --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Entity:
-    """Header fields, and a body to be read once; its length in bytes where that can be told."""
-
-    headers: Headers
-    body: Iterable[bytes]
-    length: int | None = None
-
-    @property
-    def head(self) -> bytes:
-        return self.headers.encode() + b"\r\n"
-
-    @property
-    def octets(self) -> Iterator[bytes]:
-        """The whole entity, as it goes into a signature or another layer."""
-        return chain((self.head,), self.body)
-
-    @property
-    def octets_length(self) -> int | None:
-        return None if self.length is None else len(self.head) + self.length
-
-
-def _payload_entity(payload: Iterable[bytes], info: PayloadInfo) -> _Entity:
-    # Binary for every type, text too: what is delivered is what was given (MIME-20, MIME-21).
-    headers = Headers(
-        (("Content-Type", info.content_type), ("Content-Transfer-Encoding", "binary"))
-    )
-    if info.filename:
-        headers = headers.with_field("Content-Disposition", mime.disposition(info.filename))
-    return _Entity(headers, _exactly(payload, info.size), info.size)
-
-
-def _exactly(payload: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Lengths are written before the payload is read: another size would break the message."""
-    count = 0
-    for chunk in payload:
-        count += len(chunk)
-        if count > size:
-            break
-        yield chunk
-    if count != size:
-        raise ValueError(f"the payload was to have {size} bytes, it has {count} or more")
-
-
-def _digested(entity: _Entity, digests: RunningDigests, *, with_headers: bool) -> _Entity:
+def _digested(entity: Entity, digests: RunningDigests, *, with_headers: bool) -> Entity:
     def body() -> Iterator[bytes]:
         if with_headers:
             digests.update(entity.head)
@@ -147,44 +117,42 @@ def _digested(entity: _Entity, digests: RunningDigests, *, with_headers: bool) -
             digests.update(chunk)
             yield chunk
 
-    return _Entity(entity.headers, body(), entity.length)
+    return Entity(entity.headers, body(), entity.length)
 
 
 def _signed(
-    entity: _Entity,
+    entity: Entity,
     policy: OutboundPolicy,
     stamp: Stamp,
     digests: RunningDigests,
     boundary: str,
-) -> _Entity:
+) -> Entity:
     key, algorithm = policy.sign_with, _digest(policy)
     if key is None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
-    frame = mime.SignedEntity(boundary, algorithm.wire_name)
+    quirks = policy.quirks
+    key = replace(key, enclose=key.enclose and not quirks.omit_certificates)
+    encoding = "base64" if quirks.base64 else "binary"
+    frame = mime.SignedEntity(boundary, digest_name(algorithm, quirks), encoding)
 
     def body(key: SigningKey) -> Iterator[bytes]:
         yield frame.opening
         yield from entity.octets
         yield frame.middle
-        yield signing.sign(digests.digests[algorithm], algorithm, key, stamp.now)
+        signature = signing.sign(digests.digests[algorithm], algorithm, key, stamp.now)
+        yield encode_base64(signature) if quirks.base64 else signature
         yield frame.closing
 
     headers = Headers((("Content-Type", frame.content_type),))
     signature = signing.signature_length(algorithm, key, stamp.now)
     if entity.octets_length is None or signature is None:
-        return _Entity(headers, body(key))
-    return _Entity(headers, body(key), entity.octets_length + frame.overhead + signature)
+        return Entity(headers, body(key))
+    if quirks.base64:
+        signature = base64_length(signature)
+    return Entity(headers, body(key), entity.octets_length + frame.overhead + signature)
 
 
-def _compressed(entity: _Entity) -> _Entity:
-    def body() -> Iterator[bytes]:
-        chunks, length = _measured(compressed.compress(entity.octets))
-        yield from compressed.compressed_data(chunks, length)
-
-    return _Entity(_pkcs7_mime("compressed-data", "smime.p7z"), body())
-
-
-def _encrypted(entity: _Entity, policy: OutboundPolicy, entropy: Entropy) -> _Entity:
+def _encrypted(entity: Entity, policy: OutboundPolicy, entropy: Entropy) -> Entity:
     to, cipher, transport = policy.encrypt_to, policy.encrypt, policy.key_transport
     if to is None or cipher is None:
         raise ValueError("messages are to be encrypted, but there is no certificate to encrypt to")
@@ -194,7 +162,7 @@ def _encrypted(entity: _Entity, policy: OutboundPolicy, entropy: Entropy) -> _En
     def body() -> Iterator[bytes]:
         chunks, length = entity.octets, entity.octets_length
         if length is None:
-            chunks, length = _measured(chunks)
+            chunks, length = measured(chunks)
         yield from enveloped.encrypt(chunks, length, to, cipher, transport, entropy)
 
     length = entity.octets_length
@@ -202,24 +170,7 @@ def _encrypted(entity: _Entity, policy: OutboundPolicy, entropy: Entropy) -> _En
         length = enveloped.encrypted_length(length, to, cipher, transport)
     # RFC 8551 §3.2.2
     smime_type = "authEnveloped-data" if cipher.authenticates else "enveloped-data"
-    return _Entity(_pkcs7_mime(smime_type, "smime.p7m"), body(), length)
-
-
-def _measured(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], int | None]:
-    """Hold up to ``HELD`` octets back: if that is all, their number is known."""
-    held: list[bytes] = []
-    length = 0
-    for chunk in chunks:
-        held.append(chunk)
-        length += len(chunk)
-        if length > HELD:
-            return chain(held, chunks), None
-    return iter(held), length
-
-
-def _pkcs7_mime(smime_type: str, name: str) -> Headers:
-    content_type = f'application/pkcs7-mime; smime-type={smime_type}; name="{name}"'
-    return Headers((("Content-Type", content_type), ("Content-Transfer-Encoding", "binary")))
+    return encoded(Entity(pkcs7_mime(smime_type, "smime.p7m"), body(), length), policy.quirks)
 
 
 # Header fields -------------------------------------------------------------------------------
@@ -228,13 +179,14 @@ def _pkcs7_mime(smime_type: str, name: str) -> Headers:
 def http_headers(entity: Headers, policy: OutboundPolicy, stamp: Stamp) -> Headers:
     """Fields of the request that carries an entity with these fields.
 
-    HTTP carries octets as they are, so no transfer encoding is named. Raises ValueError for a
-    policy that lacks a URL which it needs.
+    HTTP carries octets as they are: "binary" is not said there. Raises ValueError for a policy that
+    lacks a URL which it needs.
     """
-    wrapper = (field for field in entity if field[0] != "Content-Transfer-Encoding")
+    binary = ("Content-Transfer-Encoding", "binary")
+    wrapper = (field for field in entity if field != binary)
     return Headers(
         (
-            ("AS2-Version", "1.1"),  # compression is understood here (RFC 5402 §6)
+            *features.fields(policy.features),
             ("AS2-From", names.quote(policy.as2_from)),
             ("AS2-To", names.quote(policy.as2_to)),
             ("Message-ID", stamp.message_id),
@@ -254,7 +206,7 @@ def _mdn_fields(policy: OutboundPolicy) -> Iterator[tuple[str, str]]:
     yield "Disposition-Notification-To", names.quote(policy.as2_from)
     if policy.mdn_signed:
         protocol = "signed-receipt-protocol=optional, pkcs7-signature"
-        micalg = f"signed-receipt-micalg=optional, {_digest(policy).wire_name}"
+        micalg = f"signed-receipt-micalg=optional, {digest_name(_digest(policy), policy.quirks)}"
         yield "Disposition-Notification-Options", f"{protocol}; {micalg}"
     if policy.mdn is MDNMode.ASYNC:
         if not policy.mdn_url:

@@ -108,15 +108,19 @@ def _read_signers(infos: Node, limits: Limits) -> tuple[SignerInfo, ...]:
 
 
 def read_opaque(
-    source: Source, limits: Limits, info: ContentInfo
+    source: Source,
+    limits: Limits,
+    info: ContentInfo,
+    also: frozenset[DigestAlgorithm] = frozenset(),
 ) -> Parser[bytes, tuple[SignedData, Mapping[DigestAlgorithm, bytes]]]:
     """Give out the content inside a SignedData; then its signers, and the content's digests.
 
     ``info`` is what ``read_content_info`` returned. The content is digested as it is announced
-    before it. Raises MalformedMessage, LimitExceeded.
+    before it, and with the digests in ``also``. Raises MalformedMessage, LimitExceeded.
     """
     outer = (yield from ber.read_header(source)).open(ber.SEQUENCE)
-    running = {digest: digest.new() for digest in (yield from _read_announced(source))}
+    announced = yield from _read_announced(source)
+    running = {digest: digest.new() for digest in announced | also}
     encapsulated = (yield from ber.read_header(source)).open(ber.SEQUENCE)
     _check_type((yield from read_oid(source)), oids.DATA)
     explicit = (yield from ber.read_header(source)).open(ber.CONTEXT)

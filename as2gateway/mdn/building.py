@@ -6,12 +6,14 @@ ASCII and CR LF throughout, nothing folded; what a partner wrote is made safe fo
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from as2gateway import names
+from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.cms import signing
+from as2gateway.entities import encode_base64
 from as2gateway.headers import Headers
 from as2gateway.mdn.report import MDNReport
 from as2gateway.mime import SignedEntity, new_boundary
@@ -43,16 +45,11 @@ def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only
     content_type, body = _write_report(report, now, new_boundary(entropy))
     if sign_with is not None:
         part = _field("Content-Type", content_type) + b"\r\n" + body
-        frame = SignedEntity(new_boundary(entropy), _micalg(report, digest))
-        running = digest.new()
-        running.update(part)
-        signature = signing.sign(running.digest(), digest, sign_with, now)
-        content_type = frame.content_type
-        body = frame.opening + part + frame.middle + signature + frame.closing
+        content_type, body = _sign(part, report, sign_with, digest, (now, new_boundary(entropy)))
     fields = [
-        ("AS2-Version", "1.1"),  # RFC 5402 §6: compression is understood
-        ("AS2-From", names.quote(report.as2_from)),
-        ("AS2-To", names.quote(report.as2_to)),
+        *features.fields(report.features),
+        ("AS2-From", _as_spelt(report.as2_from, report.from_field)),
+        ("AS2-To", _as_spelt(report.as2_to, report.to_field)),
         ("Message-ID", message_id),
         ("Date", _date(now)),
         ("Subject", _printable(subject)),
@@ -62,6 +59,35 @@ def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only
     headers = Headers(tuple(field for field in fields if field[1]))
     headers.encode()  # raises for what would break out of its line
     return headers, body
+
+
+def _sign(
+    part: bytes,
+    report: MDNReport,
+    key: SigningKey,
+    digest: DigestAlgorithm,
+    moment: tuple[datetime, str],
+) -> tuple[str, bytes]:
+    """Put the signature of a part beside it."""
+    now, boundary = moment
+    quirks = report.quirks
+    frame = SignedEntity(boundary, _micalg(report, digest), "base64" if quirks.base64 else "binary")
+    running = digest.new()
+    running.update(part)
+    key = replace(key, enclose=key.enclose and not quirks.omit_certificates)
+    signature = signing.sign(running.digest(), digest, key, now)
+    if quirks.base64:
+        signature = encode_base64(signature)
+    return frame.content_type, frame.opening + part + frame.middle + signature + frame.closing
+
+
+def _as_spelt(name: str, field: str) -> str:
+    """A name in the spelling of the request, or in our own if that does not mean it (HDR-08)."""
+    try:
+        same = names.unquote(field) == name
+    except ValueError:
+        same = False
+    return field if same else names.quote(name)
 
 
 def _write_report(report: MDNReport, now: datetime, boundary: str) -> tuple[str, bytes]:
@@ -126,7 +152,9 @@ def _micalg(report: MDNReport, digest: DigestAlgorithm) -> str:
         same = DigestAlgorithm.parse(spelling) is digest
     except ValueError:
         same = False
-    return spelling if same else digest.wire_name
+    if same:
+        return spelling
+    return digest.rfc3851_name if report.quirks.rfc3851_names else digest.wire_name
 
 
 def _field(name: str, value: str) -> bytes:

@@ -6,7 +6,7 @@ A report is read from the signed octets and from nothing else. What is read here
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from as2gateway import names
@@ -14,6 +14,7 @@ from as2gateway.cms import signed
 from as2gateway.disposition import Disposition
 from as2gateway.errors import AS2Error, LimitExceeded, MalformedMDN, MalformedMessage
 from as2gateway.headers import MAX_FIELDS, Headers
+from as2gateway.mdn.opening import Opened, open_layers
 from as2gateway.mic import MIC
 from as2gateway.mime import (
     ContentType,
@@ -24,7 +25,7 @@ from as2gateway.mime import (
     read_part,
     read_preamble,
 )
-from as2gateway.policy import Limits
+from as2gateway.policy import InboundPolicy, Limits
 from as2gateway.stream import Layer, Source, Wait, collect, run
 
 #: parts of a report: RFC 3798 §3 knows three
@@ -51,8 +52,8 @@ class UnverifiedMDN:
     #: all fields of its machine-readable part
     fields: Headers
     #: AS2 names of its HTTP fields; empty if absent
-    as2_from: str
-    as2_to: str
+    as2_from: str = ""
+    as2_to: str = ""
     #: why the MIC that it carries cannot be read; empty if it can, or if there is none
     mic_fault: str = ""
     signature: signed.SignedData | None = field(default=None, repr=False)
@@ -128,18 +129,29 @@ def _is_report(content_type: ContentType) -> bool:
     return kind.lower() == "disposition-notification"
 
 
-def read_mdn(headers: Headers, body: bytes, limits: Limits) -> UnverifiedMDN:
-    """Read an MDN from the fields and the body of its HTTP message. Raises MalformedMDN."""
+def read_mdn(
+    headers: Headers, body: bytes, limits: Limits, policy: InboundPolicy | None = None
+) -> UnverifiedMDN:
+    """Read an MDN from the fields and the body of its HTTP message. Raises MalformedMDN.
+
+    Given the policy of its connection, one that is encrypted or compressed is opened (MDR-18).
+    """
     if len(body) > limits.mdn:
         raise MalformedMDN(f"an MDN of {len(body)} octets, {limits.mdn} are allowed")
+    opened = open_layers(headers, body, limits, policy) if policy else Opened(headers, body)
     try:
-        return _read(_Entity(headers, body), limits)
+        mdn = _read(opened, limits)
     except (MalformedMessage, LimitExceeded) as fault:
         raise MalformedMDN(f"unreadable MDN: {fault}") from fault
+    # Whose it is and for whom, only its HTTP fields say.
+    return replace(
+        mdn, as2_from=_read_name(headers, "AS2-From"), as2_to=_read_name(headers, "AS2-To")
+    )
 
 
-def _read(outer: _Entity, limits: Limits) -> UnverifiedMDN:
-    signature, part, report = None, b"", outer
+def _read(opened: Opened, limits: Limits) -> UnverifiedMDN:
+    outer = _Entity(opened.headers, opened.body)
+    signature, part, report = opened.signature, opened.signed_part, outer
     if outer.content_type.type == "multipart/signed":
         part, second = _read_signed(outer)
         signature = _read_signature(second, limits)
@@ -156,8 +168,6 @@ def _read(outer: _Entity, limits: Limits) -> UnverifiedMDN:
         mic=mic,
         text=text,
         fields=fields,
-        as2_from=_read_name(outer.headers, "AS2-From"),
-        as2_to=_read_name(outer.headers, "AS2-To"),
         mic_fault=mic_fault,
         signature=signature,
         signed_part=part,

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from as2gateway.disposition import Disposition
+from as2gateway.features import Feature
 from as2gateway.mic import MIC
+from as2gateway.quirks import NO_QUIRKS, Quirks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +28,11 @@ class MDNReport:
     #: what went wrong, in words that a partner may read
     text: str = ""
     reporting_ua: str = ""
+    #: the names as the message's own fields spell them, quotes and all, to be repeated (HDR-08)
+    from_field: str = ""
+    to_field: str = ""
+    #: told in every message and MDN (HDR-12)
+    features: frozenset[Feature] = frozenset()
+    quirks: Quirks = NO_QUIRKS
     #: subject of the message that is answered
     original_subject: str = ""

@@ -18,6 +18,8 @@ _LAYER_NAMES = frozenset({"smime.p7m", "smime.p7s", "smime.p7z"})
 #: Pieces of a name that RFC 2231 continues over several parameters; more than any name needs.
 _MAX_PIECES = 50
 
+_ENDS_A_TOKEN = re.compile(r'[\s";,\\]')
+
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=(?:\s+(?==\?))?")
 
 
@@ -103,14 +105,17 @@ def _decode_octets(octets: bytes, charset: str) -> str:
     return octets.decode("latin-1")
 
 
-def disposition(filename: str) -> str:
+def disposition(filename: str, *, quoted: bool = True) -> str:
     """Write the Content-Disposition that names a payload, quoted (FN-02).
 
-    A name beyond ASCII is there a second time, in full (RFC 8187).
+    A name beyond ASCII is there a second time, in full (RFC 8187). Without quotes, characters that
+    would end it are replaced.
     """
     plain = "".join(char if " " <= char <= "~" else "_" for char in filename)
     escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
-    field = f'attachment; filename="{escaped}"'
+    if not quoted:
+        plain = _ENDS_A_TOKEN.sub("_", plain)
+    field = f'attachment; filename="{escaped}"' if quoted else f"attachment; filename={plain}"
     if plain == filename:
         return field
     return f"{field}; filename*=utf-8''{quote(filename, safe='')}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 #: what the second part is called, and how it is sent (MIME-15: binary, as AS2 transports are)
 _SIGNATURE_HEADERS = (
     b'Content-Type: application/pkcs7-signature; name="smime.p7s"\r\n'
-    b"Content-Transfer-Encoding: binary\r\n"
+    b"Content-Transfer-Encoding: %s\r\n"
     b'Content-Disposition: attachment; filename="smime.p7s"\r\n'
     b"\r\n"
 )
@@ -24,11 +24,13 @@ def new_boundary(entropy: Callable[[int], bytes]) -> str:
 class SignedEntity:
     """The frame around a signed part and its signature, for octets that need not be in memory.
 
-    Body: ``opening``, the part's octets, ``middle``, the DER signature, ``closing``.
+    Body: ``opening``, the part's octets, ``middle``, the signature, ``closing``. The signature is
+    in DER, or that in base64 if ``encoding`` says so.
     """
 
     boundary: str
     micalg: str
+    encoding: str = "binary"
 
     @property
     def content_type(self) -> str:
@@ -46,7 +48,11 @@ class SignedEntity:
     @property
     def middle(self) -> bytes:
         """What comes between the signed part and the signature."""
-        return f"\r\n--{self.boundary}\r\n".encode("ascii") + _SIGNATURE_HEADERS
+        return f"\r\n--{self.boundary}\r\n".encode("ascii") + self._signature_headers
+
+    @property
+    def _signature_headers(self) -> bytes:
+        return _SIGNATURE_HEADERS % self.encoding.encode("ascii")
 
     @property
     def closing(self) -> bytes:

@@ -19,7 +19,7 @@ PSS = SigningKey(THEIRS.private_key, THEIRS.certificate, SignatureScheme.RSA_PSS
     ("policy", "words"),
     [
         (replace(POLICY, encrypt=CipherAlgorithm.AES128_GCM), "does not know aes-128-gcm"),
-        (replace(POLICY, sign_with=PSS), "does not know rsa-pss"),
+        (replace(POLICY, sign_with=PSS), "rsa-pkcs1-v1.5 only"),
     ],
 )
 def test_pyas2lib_refuses_to_send_what_it_cannot(policy: OutboundPolicy, words: str) -> None:

@@ -281,10 +281,17 @@ def with_body(change: Callable[[bytes], bytes]) -> Entity:
     return Entity(sealed().fields, change(sealed().body))
 
 
+def gcm(change: Callable[[bytes], bytes]) -> Entity:
+    """Sealed with an AEAD cipher, and then changed."""
+    entity = encrypted(genuine(), OURS, "-aes-128-gcm")
+    return Entity(entity.fields, change(entity.body))
+
+
 UNREADABLE: dict[str, Build] = {
     "to somebody else": lambda: encrypted(genuine(), STRANGER),
     "a cipher that is not allowed": lambda: encrypted(genuine(), OURS, "-des3"),
-    "an AEAD cipher": lambda: encrypted(genuine(), OURS, "-aes-128-gcm"),
+    "a wrong tag": lambda: gcm(lambda body: body[:-1] + bytes((body[-1] ^ 1,))),
+    "no tag": lambda: gcm(lambda body: body[:-18]),
     "cut": lambda: with_body(lambda body: body[:-16]),
     "no whole blocks": lambda: with_body(lambda body: body[:-1]),
     # In CBC this changes the last octet, which counts the padding, to more than a block.

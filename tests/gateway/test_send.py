@@ -20,9 +20,10 @@ from as2gateway.algorithms import (
 )
 from as2gateway.engine import Composition, Stamp
 from as2gateway.engines import get_engine
+from as2gateway.entities import HELD
 from as2gateway.headers import Headers
 from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
-from as2gateway.send import HELD, MessageComposition
+from as2gateway.send import MessageComposition
 from tests.gateway.reading import LEGACY, accepted, read
 from tests.gateway.test_certificates import with_usage
 from tests.gateway.wrapping import OURS, PAYLOAD, THEIRS

@@ -1,0 +1,34 @@
+"""EDIINT-Features, what an implementation says it can do: RFC 6017."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+from as2gateway.headers import Headers
+
+_TOKEN = re.compile(r"[A-Za-z0-9-]+")
+
+
+class Feature(StrEnum):
+    """Features that may be announced here."""
+
+    MULTIPLE_ATTACHMENTS = "multiple-attachments"  # RFC 6362 §2.2
+    RELIABILITY = "AS2-Reliability"
+
+
+def read(value: str | None) -> frozenset[str]:
+    """The tokens of a field, in lower case; what is no token says nothing."""
+    words = (word.strip() for word in (value or "").split(","))
+    return frozenset(word.lower() for word in words if _TOKEN.fullmatch(word))
+
+
+def fields(features: Iterable[Feature]) -> Headers:
+    """The fields that tell version and features, which go into every message and MDN (HDR-12).
+
+    Version 1.1 says that compression is understood (RFC 5402 §6), 1.2 that features are told
+    (RFC 6017 §4).
+    """
+    tokens = ", ".join(sorted(set(features)))
+    if not tokens:
+        return Headers((("AS2-Version", "1.1"),))
+    return Headers((("AS2-Version", "1.2"), ("EDIINT-Features", tokens)))
