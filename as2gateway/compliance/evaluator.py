@@ -79,6 +79,7 @@ def _finding(profile: Profile, rule: Rule, tier: Tier, outcome: Outcome) -> Find
         wanted=tier.wanted,
         why=rule.why,
         source=rule.source,
+        source_url=rule.source_url,
         profile=profile.label,
         fix=rule.fix.get(field) if outcome.status is Status.VIOLATED else None,
     )

@@ -66,6 +66,8 @@ class Finding:
     profile: str
     #: what the setting at ``field`` has to be, where that is enough
     fix: FixValue | None = None
+    #: where the source can be read; empty if it is not public
+    source_url: str = ""
 
     @property
     def is_open(self) -> bool:

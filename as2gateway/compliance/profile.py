@@ -31,7 +31,7 @@ class Source:
     url: str = ""
 
     def __str__(self) -> str:
-        return f"{self.title} ({self.url})" if self.url else self.title
+        return self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,19 @@ class Rule:
     id: str
     tiers: tuple[Tier, ...]
     why: str
-    source: str
+    sources: tuple[Source, ...]
     #: what a setting has to be, by the name of the setting
     fix: Mapping[str, FixValue] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """All sources in one text."""
+        return "; ".join(str(source) for source in self.sources)
+
+    @property
+    def source_url(self) -> str:
+        """Where the first source that is public can be read; empty if none is."""
+        return next((source.url for source in self.sources if source.url), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +184,11 @@ def _rule(item: object, kinds: Mapping[str, Kinds], sources: Mapping[str, Source
         id=rule_id,
         tiers=tuple(_tier(tier, rule_id, kinds[rule_id]) for tier in table.take("tiers", list)),
         why=table.take("why", str),
-        source="; ".join(str(_source(name, sources)) for name in table.take("sources", list)),
+        sources=tuple(_source(name, sources) for name in table.take("sources", list)),
         fix=table.take("fix", dict, {}),
     )
     table.finish()
-    if not rule.tiers or not rule.source:
+    if not rule.tiers or not rule.sources:
         raise ProfileError(f"{rule_id}: a rule has at least one tier and one source")
     return rule
 

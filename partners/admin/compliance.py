@@ -133,7 +133,7 @@ class ComplianceAdmin(AuditedAdmin):
             return badge(Tone.PLAIN, "-")
         days = (kept.deadline - moment_to_day(timezone.now())).days
         if days <= 0:
-            return badge(Tone.BAD, f"passed {-days} days ago: traffic may be suspended")
+            return badge(Tone.BAD, f"passed {-days} days ago")
         return badge(Tone.WARN, f"{days} days")
 
     @admin.action(description="Set what the profile asks for …", permissions=["change"])

@@ -66,6 +66,8 @@ class ConnectionForm(_Form):
             if finding.field in self.fields:
                 field = self.fields[finding.field]
                 field.help_text = format_html("{}{}", field.help_text, marks([finding]))
+                # A field that was read already has taken its text along.
+                self[finding.field].help_text = field.help_text
 
     def _place(self, finding: Finding) -> str | None:
         return finding.field if finding.field in self.fields else None

@@ -44,12 +44,24 @@ def mark(finding: Finding) -> SafeString:
     """Show a finding at its field, in the colour of its severity."""
     tone = _SEVERITIES[finding.severity]
     return format_html(
-        '<span class="as2-mark as2-{}" data-rule="{}">{} {}</span>',
+        '<span class="as2-mark as2-{}" data-rule="{}">{} {}. <b>Wanted: {}.</b> {} '
+        '<span class="as2-source">{} · {}</span></span>',
         tone.value,
         finding.rule,
         badge(tone, finding.severity),
-        sentence(finding),
+        finding.found,
+        finding.wanted,
+        finding.why,
+        finding.rule,
+        _source(finding),
     )
+
+
+def _source(finding: Finding) -> SafeString | str:
+    if not finding.source_url:
+        return finding.source
+    link = '<a class="as2-link" href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+    return format_html(link, finding.source_url, finding.source)
 
 
 def marks(findings: Iterable[Finding]) -> SafeString:

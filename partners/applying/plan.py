@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from as2gateway.compliance.findings import Finding
 from partners.applying.reader import Mistake, Place
@@ -270,7 +271,8 @@ class Planner:
     ) -> None:
         """Judge a connection as it is to be; what it was before the file is not refused."""
         pairs = tuple(self._pairs[row.organization.as2_id].values())
-        review = Review.of(Case(row, certificates, pairs), self._now)
+        # New rows of the file start at a moment after the plan's.
+        review = Review.of(Case(row, certificates, pairs), timezone.now())
         self._shortfalls += [
             Shortfall(row, finding, settings.place_of(finding.field or "profile"))
             for finding in review.refused

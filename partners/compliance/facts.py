@@ -5,10 +5,8 @@ What the gateway does for every connection is stated here once; it is no setting
 
 import datetime as dt
 import hashlib
-import platform
-import ssl
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName
@@ -18,13 +16,13 @@ from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.compliance.facts import (
     CertificateFacts,
     ConnectionFacts,
-    EnvironmentFacts,
+    KeyFacts,
     Owner,
     SiblingFacts,
     Trust,
     Use,
 )
-from partners.models import Connection, KeyPair, PartnerCertificate
+from partners.models import APIKeyPair, Connection, KeyPair, PartnerCertificate, Region
 from partners.models.certificates import CertificateFacts as CertificateRow
 from partners.models.connections import NONE
 from partners.parsed import CERTIFICATES, parse_certificate
@@ -78,14 +76,25 @@ def certificate_of_ours(row: KeyPair) -> CertificateFacts:
     return _certificate(row, Owner.OWN, frozenset(use for use, on in uses.items() if on))
 
 
-@cache
-def environment_facts() -> EnvironmentFacts:
-    """Say what this host is; it stays so while the process lives."""
-    return EnvironmentFacts(
-        openssl=ssl.OPENSSL_VERSION,
-        os_name=_os_name(),
-        # Outbound contexts begin at TLS 1.2, whatever the library could do.
-        client_versions=frozenset({"TLSv1.2", "TLSv1.3"}),
+def key_facts(row: APIKeyPair) -> KeyFacts:
+    """Say what a key pair for a partner's programming interface is.
+
+    Keys are kept in one form each, and the private one is checked against the public one when it
+    comes in. Names are told apart by region too.
+    """
+    return KeyFacts(
+        name=row.name if row.region == Region.ANY else f"{row.name} ({row.region})",
+        owner=row.owner,
+        purpose=row.purpose,
+        environment=row.environment,
+        key_type="rsa",
+        key_bits=row.bits,
+        private_format="pkcs8",
+        public_format="spki",
+        private_spki_sha256=row.fingerprint,
+        public_spki_sha256=row.fingerprint,
+        external_key_id=row.external_key_id,
+        created_at=row.created_at,
     )
 
 
@@ -133,13 +142,6 @@ def _read(der: bytes) -> _More:
     except ExtensionNotFound:
         has_san = False
     return _More(read.issuer == read.subject, has_san, digest)
-
-
-def _os_name() -> str:
-    try:
-        return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except (OSError, KeyError):
-        return platform.platform()
 
 
 def moment_to_day(now: dt.datetime) -> dt.date:

@@ -13,6 +13,7 @@ from partners.compliance.cases import with_all
 from partners.compliance.evaluating import Judgement, judge
 from partners.models import (
     Acknowledgement,
+    APIKeyPair,
     Compliance,
     Connection,
     KeyPair,
@@ -51,7 +52,7 @@ def affected_by(rows: Iterable[models.Model]) -> models.QuerySet[Connection]:
         match row:
             case Partner():
                 partners.add(row.pk)
-            case Connection():
+            case Connection() | APIKeyPair():
                 partners.add(row.partner_id)
             case PartnerCertificate() | Acknowledgement():
                 partners.add(row.connection.partner_id)

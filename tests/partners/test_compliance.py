@@ -9,13 +9,21 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from as2gateway.compliance.findings import Severity, Status, Verdict
+from as2gateway.tls.report import Handshake, Report, VersionReport
 from audit.models import AuditEvent
 from partners import tasks
 from partners.compliance.evaluating import evaluate
-from partners.compliance.facts import environment_facts
 from partners.compliance.profiles import catalogue
 from partners.compliance.verdicts import affected_by, partner_verdict, reevaluate
-from partners.models import Acknowledgement, Compliance, Connection, KeyPair, PartnerCertificate
+from partners.models import (
+    Acknowledgement,
+    APIKeyPair,
+    Compliance,
+    Connection,
+    KeyPair,
+    PartnerCertificate,
+    TLSProbe,
+)
 from tests import factories
 from tests.factories import DAY
 from tests.partners.profiles import VENDOR, WEAK, amazon, judged, sheet
@@ -65,6 +73,63 @@ def test_an_https_endpoint_that_was_not_tested_is_unknown() -> None:
     assert "tls.min" in rules(amazon(url="https://as2.amazon.test/x"), Status.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "status"), [("TLSv1.2", Status.OK), ("TLSv1.1", Status.VIOLATED)]
+)
+def test_what_the_last_test_of_the_endpoint_found_is_judged(accepted: str, status: Status) -> None:
+    now = timezone.now()
+    versions = tuple(VersionReport(name, name == accepted) for name in ("TLSv1.1", "TLSv1.2"))
+    nothing = Handshake(error="not asked for")
+    report = Report("as2.amazon.test", 443, now, "192.0.2.1", versions, nothing, nothing)
+    TLSProbe.objects.create(
+        host=report.host, port=report.port, started_at=now, facts=report.to_plain()
+    )
+    assert "tls.min" in rules(amazon(url="https://as2.amazon.test/x"), status)
+
+
+def api_key(connection: Connection, **fields: object) -> APIKeyPair:
+    values = {
+        "name": "checkout",
+        "owner": "shop",
+        "purpose": "checkout",
+        "environment": "production",
+        "external_key_id": "LIVE-1",
+        "bits": 2048,
+        "fingerprint": "a" * 64,
+        "public_key": b"",
+        "private_key": b"",
+    }
+    return APIKeyPair.objects.create(partner=connection.partner, **{**values, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule", "status"),
+    [
+        ({}, "key.env", Status.OK),
+        ({"external_key_id": "SANDBOX-1"}, "key.env", Status.VIOLATED),
+        ({"external_key_id": ""}, "key.id", Status.VIOLATED),
+        ({"owner": ""}, "key.name", Status.VIOLATED),
+        ({"bits": 4096}, "key.bits", Status.VIOLATED),
+        ({"environment": "test"}, "key.id", Status.UNKNOWN),
+        ({"state": "retired"}, "key.id", Status.UNKNOWN),
+    ],
+)
+def test_keys_of_the_partner_are_judged(
+    fields: dict[str, object], rule: str, status: Status
+) -> None:
+    connection = amazon(profile="amazon-pay-tls")
+    row = api_key(connection, **fields)
+    assert rule in rules(connection, status)
+    assert connection in affected_by([row])
+
+
+def test_keys_of_two_regions_may_have_one_name() -> None:
+    connection = amazon(profile="amazon-pay-tls")
+    for region in ("US", "EU"):
+        api_key(connection, region=region, fingerprint=region * 32)
+    assert "key.name" in rules(connection, Status.OK)
+
+
 def test_certificates_are_judged_as_they_are_used() -> None:
     connection = amazon()
     row = connection.certificates.get()
@@ -89,13 +154,6 @@ def test_another_connection_that_fails_is_told_here() -> None:
     Connection.objects.filter(environment="test").update(sign="sha-1")
     found = {each.rule: each for each in evaluate(connection, timezone.now())}
     assert found["env.both"].present == ("test fails",)
-
-
-def test_the_host_says_what_it_runs() -> None:
-    facts = environment_facts()
-    assert facts.openssl
-    assert facts.openssl.startswith("OpenSSL")
-    assert facts.os_name
 
 
 def test_a_verdict_is_kept_with_its_findings() -> None:

@@ -61,8 +61,17 @@
     for (const [name, marks] of Object.entries(found.fields)) {
       const control = form.elements.namedItem(name);
       const place = control instanceof RadioNodeList ? control[0] : control;
-      place?.closest("div")?.insertAdjacentHTML("beforeend", marks);
+      cellOf(place)?.insertAdjacentHTML("beforeend", marks);
     }
+  }
+
+  // The widest frame around a control that does not hold its label as well.
+  function cellOf(place) {
+    let cell = place?.parentElement;
+    while (cell?.parentElement && !cell.parentElement.querySelector(`label[for="${place.id}"]`)) {
+      cell = cell.parentElement;
+    }
+    return cell;
   }
 
   if (document.readyState === "loading") {
