@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 from uuid import uuid4
@@ -69,7 +70,7 @@ def read_answer(peer: socket.socket, method: str = "POST") -> Reply:
         response.begin()
         body = response.read()
         headers = Headers(tuple(response.getheaders()))
-        return Reply(status=response.status, headers=headers, body=body)
+        return Reply(HTTPStatus(response.status), headers, body)
     finally:
         response.close()
 

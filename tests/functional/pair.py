@@ -147,7 +147,7 @@ def running_pair(
         for gateway in gateways:
             stack.callback(gateway.crash)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda ends: _start(*ends, asked), [(a, b), (b, a)]))
+            list(pool.map(_start, [a, b], [b, a], [asked, asked]))
         yield Pair(a, b)
 
 

@@ -128,7 +128,8 @@ def test_a_partner_who_comes_back_gets_the_same_bytes_under_the_same_id(
         wait_for_tries(peer, tries)
 
     def delivered() -> bool:
-        return records.message("MENDED.edi", "outbound")["state"] == "delivered"
+        state: str = records.message("MENDED.edi", "outbound")["state"]
+        return state == "delivered"
 
     wait_for(delivered, PATIENCE, "the MDN")
     assert len(set(peer.requests)) == 1

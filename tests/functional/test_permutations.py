@@ -6,11 +6,10 @@ from email import message_from_bytes
 import pytest
 from asn1crypto.cms import ContentInfo
 
-from tests.factories import Identity
+from tests import openssl
 from tests.functional.pair import Pair, Side
 from tests.functional.permutations import COMPRESSED, TWELVE, Permutation
 from tests.functional.records import Row
-from tests.openssl import cms_decrypt
 
 DIRECTIONS = ("a to b", "b to a")
 
@@ -106,7 +105,9 @@ def test_the_mic_is_the_digest_of_the_octets_that_the_rfc_names(
     ours = settled(pair, permutation, direction)
     theirs = receiver.records.message(filename(permutation, direction), "inbound")
     wire = wire_entity(sender, ours)
-    octets = digested(wire, receiver.identity) or payload(permutation, direction)
+    recipient = receiver.identity
+    oracle = openssl.Identity(recipient.private_key, recipient.certificate)
+    octets = digested(wire, oracle) or payload(permutation, direction)
     for algorithm, digest in {**ours["mics"], **theirs["mics"]}.items():
         assert digest == hashlib.new(algorithm.replace("-", ""), octets).hexdigest()
     assert theirs["mics"].items() <= ours["mics"].items()
@@ -118,7 +119,7 @@ def wire_entity(sender: Side, message: Row) -> bytes:
     return head.encode() + b"\r\n" + sender.stored(message["wire_key"])
 
 
-def digested(entity: bytes, recipient: Identity) -> bytes | None:
+def digested(entity: bytes, recipient: openssl.Identity) -> bytes | None:
     """What a MIC is made of, by openssl and other people's code (RFC 4130 §7.3.1, RFC 5402 §4).
 
     None if nothing is wrapped around the document: then it is the document without header fields.
@@ -131,7 +132,7 @@ def digested(entity: bytes, recipient: Identity) -> bytes | None:
                 delimiter = f"--{fields.get_boundary()}\r\n".encode()
                 return body.split(delimiter)[1].removesuffix(b"\r\n")
             case "application/pkcs7-mime", "enveloped-data":
-                entity = cms_decrypt(body, recipient)
+                entity = openssl.cms_decrypt(body, recipient)
             case "application/pkcs7-mime", "compressed-data":
                 entity = ContentInfo.load(body)["content"].decompressed
             case _:
