@@ -66,7 +66,8 @@ class ConnectionAdmin(ComplianceAdmin):
                     ("organization", "partner"),
                     ("as2_id", "url"),
                     ("environment", "state"),
-                    ("profile", "provider", "provider_access"),
+                    "profile",
+                    ("provider", "provider_access"),
                 )
             },
         ),
@@ -74,9 +75,10 @@ class ConnectionAdmin(ComplianceAdmin):
             "What we send",
             {
                 "fields": (
-                    ("sign", "encrypt", "compress"),
+                    ("sign", "encrypt"),
                     ("mdn", "mdn_signed"),
-                    ("content_type", "subject"),
+                    ("content_type", "compress"),
+                    "subject",
                 )
             },
         ),
@@ -85,7 +87,8 @@ class ConnectionAdmin(ComplianceAdmin):
             {
                 "fields": (
                     ("require_signature", "require_encryption"),
-                    ("accept_sha1", "accept_3des", "require_signed_attributes"),
+                    ("accept_sha1", "accept_3des"),
+                    "require_signed_attributes",
                     "mdn_hosts",
                 )
             },
