@@ -5,6 +5,7 @@ from partners.admin.companies import PartnerAdmin
 from partners.admin.connections import ConnectionAdmin
 from partners.admin.keys import KeyPairAdmin
 from partners.admin.organizations import OrganizationAdmin
+from partners.admin.tls_tests import TLSProbeAdmin
 
 __all__ = [
     "ConnectionAdmin",
@@ -12,4 +13,5 @@ __all__ = [
     "OrganizationAdmin",
     "PartnerAdmin",
     "PartnerCertificateAdmin",
+    "TLSProbeAdmin",
 ]

@@ -19,6 +19,7 @@ from partners.admin.audited import actor_of
 from partners.admin.certificates import CertificateInline
 from partners.admin.compliance import ComplianceAdmin, VerdictFilter
 from partners.admin.facts import days_left
+from partners.admin.tls_tests import TLSTestAdmin
 from partners.feasibility import impossible
 from partners.models import Acknowledgement, Connection, ConnectionState, Environment, in_use
 
@@ -30,7 +31,7 @@ _STATES: Final = {
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ComplianceAdmin):
+class ConnectionAdmin(TLSTestAdmin, ComplianceAdmin):
     """AS2 relationships: who, how, and how long their certificate is still valid."""
 
     list_display = (
@@ -92,6 +93,10 @@ class ConnectionAdmin(ComplianceAdmin):
                     "mdn_hosts",
                 )
             },
+        ),
+        (
+            "TLS",
+            {"fields": (("tls_trust", "tls_client_key"), "tls_ca", "tls_pins")},
         ),
         (
             "How often, how long",

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import certifi
 
@@ -95,9 +95,8 @@ class PinnedSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - Python's signature
         """Shake hands, then check, before anybody can send a single octet of a message."""
         super().do_handshake(block)
-        context = self.context
-        if isinstance(context, PinnedContext):
-            context.check(self.getpeercert(binary_form=True) or b"", self.server_hostname or "")
+        context = cast("PinnedContext", self.context)  # the only one that makes such sockets
+        context.check(self.getpeercert(binary_form=True) or b"", self.server_hostname or "")
 
 
 class PinnedContext(ssl.SSLContext):

@@ -190,6 +190,19 @@ def test_without_any_certificate_there_is_no_handshake(tmp_path: Path) -> None:
         tls.wrap_socket(ours, server_side=True)
 
 
+def test_blocking_never_means_for_ever(tmp_path: Path) -> None:
+    files = Files.within(tmp_path)
+    tls = ServerTLS(files.certificate, files.key, 7.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sock = tls.wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
+        sock.setblocking(False)
+        assert sock.gettimeout() == 0.0
+        sock.setblocking(True)
+        assert sock.gettimeout() == 7.0
+        sock.close()
+
+
 def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:
     files = Files.within(tmp_path)
     tls = ServerTLS(files.certificate, files.key, 1.0)

@@ -43,6 +43,11 @@ def test_a_warning_does_not_end_the_handshake() -> None:
     assert read_answer(alert(1, 112) + record(22, server_hello())) == ServerHello(0x0303, 0xC02F)
 
 
+def test_an_alert_that_cannot_be_read_is_passed_over() -> None:
+    data = record(21, b"sealed") + record(22, server_hello())
+    assert read_answer(data) == ServerHello(0x0303, 0xC02F)
+
+
 def test_a_polite_close_is_a_refusal() -> None:
     assert read_answer(alert(1, 0)) == Alert(0)
 

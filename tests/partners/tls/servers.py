@@ -5,9 +5,10 @@ import os
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,36 @@ def s_server(credentials: Credentials, *options: str) -> Iterator[int]:
         finally:
             process.kill()
             process.communicate()
+
+
+@contextmanager
+def scripted(*answers: bytes) -> Iterator[int]:
+    """Answer each connection's first octets with the next of these, then close; yields the port.
+
+    The last one is repeated. Nothing at all is a close without an answer.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+        stop = threading.Event()
+        thread = threading.Thread(target=_answer, args=(listener, answers, stop))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _answer(listener: socket.socket, answers: tuple[bytes, ...], stop: threading.Event) -> None:
+    left = list(answers)
+    while not stop.is_set():
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(_PATIENCE)
+                # Who only looks whether somebody listens gets none of the answers.
+                if connection.recv(65536):
+                    connection.sendall(left.pop(0) if len(left) > 1 else left[0])
 
 
 def _wait_for(port: int) -> None:

@@ -104,6 +104,16 @@ def test_this_host_has_what_the_gateway_needs() -> None:
     assert [each for each in points if each.severity is Severity.ERROR] == []
 
 
+def test_a_host_without_os_release_is_looked_at_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> dict[str, str]:
+        raise OSError
+
+    monkeypatch.setattr("platform.freedesktop_os_release", none)
+    assert point("operating system", this_host.__wrapped__()).severity is Severity.INFO
+
+
 def test_our_client_offers_suites_of_every_profile() -> None:
     facts = environment_facts()
     assert facts.client_versions == frozenset({"TLSv1.2", "TLSv1.3"})

@@ -1,8 +1,10 @@
 """What a probe sees of real servers: strict, lax, old, wrongly named, and of none."""
 
+import base64
 import datetime as dt
 import socket
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import trustme
@@ -11,12 +13,22 @@ from as2gateway.certificates import Certificate
 from as2gateway.compliance.facts import HostMatch, Trust
 from as2gateway.tls.report import Report, VersionReport
 from partners.tls.asking import Limits
-from partners.tls.contexts import ClientPolicy
+from partners.tls.contexts import ClientKey, ClientPolicy
 from partners.tls.probing import probe
 from partners.tls.targets import ProbeError, Target
-from tests.partners.tls.servers import LAX, STRICT, Credentials, common_name_only, s_server
+from tests import factories
+from tests.gateway.tls.answering import certificates, message, record, server_hello
+from tests.partners.tls.servers import (
+    LAX,
+    STRICT,
+    Credentials,
+    common_name_only,
+    s_server,
+    scripted,
+)
 
 QUICK = Limits(answer=2.0, total=60.0)
+CHAINED = base64.b64encode(factories.identity("above").certificate.der).decode()
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +186,33 @@ def test_where_nobody_listens_there_is_nothing_to_test() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(ProbeError, match="No connection to localhost"):
         look(port)
+
+
+def client_key() -> ClientKey:
+    """A key pair of ours by which a server may know us."""
+    pair = factories.key_pair(factories.organization(), chain=[CHAINED])
+    return ClientKey.of(pair)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("known", [True, False])
+def test_a_server_that_wants_to_know_us_is_shown_our_client_key(
+    authority: trustme.CA, known: bool
+) -> None:
+    policy = trusting(authority)
+    if known:
+        policy = replace(policy, client_key=client_key())
+    with s_server(issue(authority, "localhost"), "-Verify", "1", "-tls1_2") as port:
+        found = look(port, policy)
+    assert found.sending.succeeded is known
+    assert found.effective_trust is (Trust.CUSTOM_CA if known else None)
+    assert found.certificate is not None
+    assert found.host_match is HostMatch.SAN
+
+
+def test_a_certificate_that_cannot_be_read_is_a_problem() -> None:
+    hello = server_hello() + certificates(b"nonsense") + message(14, b"")
+    with scripted(record(22, hello)) as port:
+        found = look(port)
+    assert found.certificate is None
+    assert "Its certificate cannot be read" in found.problems[-1]

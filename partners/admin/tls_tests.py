@@ -1,0 +1,175 @@
+"""Tests of TLS on pages: of a connection's endpoint, of any other one, and the history of all."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib import messages as flash
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from audit.badges import badge
+from audit.theme import ModelAdmin, ReadOnlyAdmin, action
+from partners.access.pages import ScopedAdmin
+from partners.admin.audited import actor_of, address_of
+from partners.admin.tls_page import TONES, build
+from partners.models import Connection, TLSProbe
+from partners.tls.contexts import ClientPolicy, TLSSettingsError, client_policy
+from partners.tls.history import PAGE_LIMITS, Asking, TooMany, check_rate, run_test
+from partners.tls.targets import ProbeError, Target
+
+#: Tests of an endpoint that its connection's page lists.
+SHOWN = 10
+
+
+class TargetForm(forms.Form):
+    """Which endpoint to test."""
+
+    target = forms.CharField(
+        label="Host",
+        max_length=300,
+        help_text="host, host:port or an https:// address",
+        widget=forms.TextInput(attrs={"class": "as2-input", "autofocus": True}),
+    )
+
+    def clean_target(self) -> Target:
+        """Read host and port."""
+        try:
+            return Target.parse(self.cleaned_data["target"])
+        except ProbeError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+@admin.register(TLSProbe)
+class TLSProbeAdmin(ScopedAdmin, ReadOnlyAdmin):
+    """All tests; a new one is made of any endpoint."""
+
+    list_display = ("started_at", "target", "requested_by", "judged")
+    list_display_links = ("started_at", "target")
+    search_fields = ("host",)
+    date_hierarchy = "started_at"
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Whoever may make a test, on whatever page."""
+        return may_test(request)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for an endpoint, test it, and show what was found."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = TargetForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            row = _run(request, form.cleaned_data["target"], ClientPolicy())
+            if row is not None:
+                page = reverse("admin:partners_tlsprobe_change", args=(row.pk,))
+                return HttpResponseRedirect(page)
+        context = {"title": "Test TLS", "form": form}
+        return _page(self, request, context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one test."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            return super().change_view(request, object_id, form_url, extra_context)
+        context = {"title": f"TLS of {row}", "page": build(row, timezone.now()), "original": row}
+        return _page(self, request, context)
+
+    @admin.display(description="endpoint", ordering="host")
+    def target(self, row: TLSProbe) -> str:
+        """Show host and port."""
+        return str(row)
+
+    @admin.display(description="verdicts")
+    def judged(self, row: TLSProbe) -> SafeString:
+        """Show what each profile says."""
+        if row.error:
+            return badge(TONES["unknown"], "could not be tested")
+        badges = ((badge(TONES[each["verdict"]], each["profile"]),) for each in row.verdicts)
+        return format_html_join(" ", "{}", badges)
+
+
+class TLSTestAdmin(ModelAdmin):
+    """What the pages of connections know of TLS: a button, and the tests of their endpoint."""
+
+    actions_detail = ("test_tls",)
+
+    @action(description="Test TLS", url_path="test-tls", permissions=["test_tls"])
+    def test_tls(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Test the endpoint as messages are sent to it; show this test and earlier ones."""
+        row = self.get_object(request, object_id)
+        if not isinstance(row, Connection) or not self.has_view_permission(request, row):
+            raise Http404
+        try:
+            target = Target.parse(row.url)
+        except ProbeError as error:
+            flash.error(request, str(error))
+            back = reverse("admin:partners_connection_change", args=(row.pk,))
+            return HttpResponseRedirect(back)
+        if request.method == "POST":
+            _test_connection(request, row, target)
+            return HttpResponseRedirect(request.path)
+        tests = list(TLSProbe.objects.filter(host=target.host, port=target.port)[:SHOWN])
+        context = {
+            "title": f"TLS of {row}",
+            "target": target,
+            "page": build(tests[0], timezone.now()) if tests else None,
+            "tests": [(each, self.judged_words(each)) for each in tests],
+            "original": row,
+        }
+        return _page(self, request, context)
+
+    def has_test_tls_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
+        """Whoever may make a test."""
+        return may_test(request)
+
+    def judged_words(self, row: TLSProbe) -> str:
+        """Say in few words what came of a test."""
+        return row.error or ", ".join(f"{v['profile']}: {v['verdict']}" for v in row.verdicts)
+
+
+def may_test(request: HttpRequest) -> bool:
+    """Tell whether a user may make tests: they are connections to somebody else's server."""
+    return request.user.has_perm("partners.add_tlsprobe")
+
+
+def _test_connection(request: HttpRequest, row: Connection, target: Target) -> None:
+    try:
+        _run(request, target, client_policy(row, timezone.now()))
+    except TLSSettingsError as error:
+        flash.error(request, str(error))
+
+
+def _run(request: HttpRequest, target: Target, policy: ClientPolicy) -> TLSProbe | None:
+    asking = Asking(actor_of(request), address_of(request), settings.AS2_TLS_PROBE_ALLOW_PRIVATE)
+    try:
+        check_rate()
+    except TooMany as error:
+        flash.error(request, str(error))
+        return None
+    row = run_test(target, policy, asking, PAGE_LIMITS)
+    if row.error:
+        flash.error(request, row.error)
+    return row
+
+
+def _page(
+    model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, context: dict[str, Any]
+) -> HttpResponse:
+    site = model_admin.admin_site
+    request.current_app = site.name
+    whole = {**site.each_context(request), "opts": model_admin.opts, **context}
+    return TemplateResponse(request, "partners/tls_test.html", whole)
