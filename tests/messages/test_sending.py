@@ -387,8 +387,11 @@ def test_a_message_that_is_being_sent_is_not_sent_by_another_worker(partner: Par
     assert message.attempt_rows.count() == 0
 
 
-def test_a_paused_connection_parks_its_messages_until_it_is_resumed(partner: Partner) -> None:
-    ours = connection(state="paused")
+@pytest.mark.parametrize("state", ["paused", "suspended"])
+def test_a_connection_that_rests_parks_its_messages_until_it_is_resumed(
+    partner: Partner, state: str
+) -> None:
+    ours = connection(state=state)
     message = enqueue(ours, [ORDER])
     send(message.pk)
     message.refresh_from_db()
