@@ -42,7 +42,7 @@ class Composition(Protocol):
 
     @property
     def mics(self) -> Mapping[DigestAlgorithm, bytes]:
-        """Digests of the octets that the partner's MIC is over, in every algorithm kept (MIC-11).
+        """Digests of the octets that the partner's MIC is over, in each algorithm kept (MIC-11).
 
         Raises RuntimeError before the body has been read to its end.
         """

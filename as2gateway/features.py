@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from as2gateway.headers import Headers
-
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
 
 
@@ -18,11 +16,13 @@ class Feature(StrEnum):
 
 def read(value: str | None) -> frozenset[str]:
     """The tokens of a field, in lower case; what is no token says nothing."""
-    words = (word.strip() for word in (value or "").split(","))
+    if not value:
+        return frozenset()
+    words = (word.strip() for word in value.split(","))
     return frozenset(word.lower() for word in words if _TOKEN.fullmatch(word))
 
 
-def fields(features: Iterable[Feature]) -> Headers:
+def fields(features: Iterable[Feature]) -> tuple[tuple[str, str], ...]:
     """The fields that tell version and features, which go into every message and MDN (HDR-12).
 
     Version 1.1 says that compression is understood (RFC 5402 §6), 1.2 that features are told
@@ -30,5 +30,5 @@ def fields(features: Iterable[Feature]) -> Headers:
     """
     tokens = ", ".join(sorted(set(features)))
     if not tokens:
-        return Headers((("AS2-Version", "1.1"),))
-    return Headers((("AS2-Version", "1.2"), ("EDIINT-Features", tokens)))
+        return (("AS2-Version", "1.1"),)
+    return ("AS2-Version", "1.2"), ("EDIINT-Features", tokens)

@@ -1,18 +1,18 @@
-"""MICs over other octets than those that are due, as some products take them (MIC-12).
+"""MICs taken when an MDN has come: in another digest (MIC-11), over other octets (MIC-12).
 
-Looked at only when an MDN returns another MIC than the one that was kept, and only as far as the
-connection's quirks allow. Then the payload is read again; it costs nothing before.
+Both happen seldom, so nothing is kept for them: the payload is read again. Other octets than those
+that are due count only as far as the connection's quirks forgive it.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from as2gateway.algorithms import Compression
+from as2gateway.algorithms import Compression, DigestAlgorithm
 from as2gateway.entities import Entity, compressed_entity, payload_entity
 from as2gateway.mic import MIC, RunningDigests
 from as2gateway.policy import OutboundPolicy, PayloadInfo
-from as2gateway.quirks import MICVariant
+from as2gateway.quirks import NO_QUIRKS, MICVariant
 
 _LINE_END = re.compile(rb"\r\n|\n")
 
@@ -39,6 +39,23 @@ def matched_variant(
         if digests.mic(returned.algorithm) == returned:
             return variant
     return None
+
+
+def mic_again(
+    payload: Iterable[bytes], info: PayloadInfo, policy: OutboundPolicy, algorithm: DigestAlgorithm
+) -> MIC:
+    """The MIC that is due, in a digest that was not kept when the message was built.
+
+    ``policy`` and ``info`` are those that it was built by. Raises ValueError if the payload is not
+    the one that it was.
+    """
+    entity = payload_entity(payload, info, policy.quirks if is_wrapped(policy) else NO_QUIRKS)
+    if policy.sign and policy.compress is Compression.BEFORE_SIGNING:
+        entity = compressed_entity(entity, policy.quirks)
+    running = algorithm.new()
+    for piece in entity.octets if is_wrapped(policy) else entity.body:
+        running.update(piece)
+    return MIC(running.digest(), algorithm)
 
 
 def _entity(entity: Entity, _policy: OutboundPolicy) -> Iterable[bytes]:

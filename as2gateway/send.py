@@ -12,7 +12,13 @@ from email.header import Header
 from email.utils import format_datetime
 
 from as2gateway import features, mime, names
-from as2gateway.algorithms import KEPT_DIGESTS, Compression, DigestAlgorithm
+from as2gateway.algorithms import (
+    ALL_DIGESTS_SIZE,
+    KEPT_DIGESTS,
+    LIKELY_DIGESTS,
+    Compression,
+    DigestAlgorithm,
+)
 from as2gateway.attachments import is_related
 from as2gateway.cms import enveloped, signing
 from as2gateway.engine import Stamp
@@ -80,7 +86,7 @@ def compose(
     compress_first = policy.sign is not None and policy.compress is Compression.BEFORE_SIGNING
     if compress_first:
         entity = compressed_entity(entity, quirks)
-    digests = kept_digests(policy)
+    digests = kept_digests(policy, info.size)
     entity = _digested(entity, digests, with_headers=wrapped)
     if policy.sign is not None:
         entity = _signed(entity, policy, stamp, digests, mime.new_boundary(entropy))
@@ -91,9 +97,14 @@ def compose(
     return MessageComposition(http_headers(entity.headers, policy, stamp), entity, digests)
 
 
-def kept_digests(policy: OutboundPolicy) -> RunningDigests:
-    """Digests to be run over what the partner's MIC is over (MIC-11)."""
-    return RunningDigests({*KEPT_DIGESTS, _digest(policy)})
+def kept_digests(policy: OutboundPolicy, size: int = 0) -> RunningDigests:
+    """Digests to be run over what the partner's MIC is over (MIC-11).
+
+    Of a large payload only the likely ones: ``mic_variants.mic_again`` takes the others, should a
+    partner answer in one.
+    """
+    kept = KEPT_DIGESTS if size <= ALL_DIGESTS_SIZE else LIKELY_DIGESTS
+    return RunningDigests({*kept, _digest(policy)})
 
 
 def _digest(policy: OutboundPolicy) -> DigestAlgorithm:
@@ -131,7 +142,8 @@ def _signed(
     if key is None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
     quirks = policy.quirks
-    key = replace(key, enclose=key.enclose and not quirks.omit_certificates)
+    if quirks.omit_certificates:
+        key = replace(key, enclose=False)
     encoding = "base64" if quirks.base64 else "binary"
     frame = mime.SignedEntity(boundary, digest_name(algorithm, quirks), encoding)
 

@@ -74,7 +74,8 @@ def _sign(
     frame = SignedEntity(boundary, _micalg(report, digest), "base64" if quirks.base64 else "binary")
     running = digest.new()
     running.update(part)
-    key = replace(key, enclose=key.enclose and not quirks.omit_certificates)
+    if quirks.omit_certificates:
+        key = replace(key, enclose=False)
     signature = signing.sign(running.digest(), digest, key, now)
     if quirks.base64:
         signature = encode_base64(signature)
@@ -83,6 +84,8 @@ def _sign(
 
 def _as_spelt(name: str, field: str) -> str:
     """A name in the spelling of the request, or in our own if that does not mean it (HDR-08)."""
+    if not field:
+        return names.quote(name)
     try:
         same = names.unquote(field) == name
     except ValueError:
