@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName
+from cryptography.x509 import (
+    DuplicateExtension,
+    ExtensionNotFound,
+    InvalidVersion,
+    SubjectAlternativeName,
+)
 from django.conf import settings
 
 from as2gateway.algorithms import DigestAlgorithm
@@ -135,7 +140,11 @@ def _read(der: bytes) -> _More:
     try:
         read = certificate.x509
         extensions = read.extensions
-    except ValueError:  # an odd certificate, forgiven elsewhere: what it says is not known here
+    except (
+        ValueError,
+        InvalidVersion,
+        DuplicateExtension,
+    ):  # an odd certificate, forgiven elsewhere: what it says is not known here
         return _More(None, None, digest)
     try:
         has_san = bool(list(extensions.get_extension_for_class(SubjectAlternativeName).value))

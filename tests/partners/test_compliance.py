@@ -87,6 +87,18 @@ def test_what_the_last_test_of_the_endpoint_found_is_judged(accepted: str, statu
     assert "tls.min" in rules(amazon(url="https://as2.amazon.test/x"), status)
 
 
+def test_of_a_certificate_that_is_odd_the_rest_is_not_known() -> None:
+    good = factories.identity("AMAZON").certificate.der
+    # version 3 becomes version 16, which cryptography does not read
+    odd = good.replace(bytes.fromhex("a003020102"), bytes.fromhex("a00302010f"), 1)
+    connection = amazon(profile="as2-modern")
+    pair = connection.organization.keys.get()
+    pair.certificate = odd
+    pair.save()
+    assert odd != good
+    assert "cert.san" in rules(connection, Status.UNKNOWN)
+
+
 def api_key(connection: Connection, **fields: object) -> APIKeyPair:
     values = {
         "name": "checkout",

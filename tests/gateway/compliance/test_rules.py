@@ -523,6 +523,7 @@ def test_what_is_not_known_is_never_passed(name: str) -> None:
         (PAY, "key.type", replace(GOOD, keys=())),
         (SAFE, "tls13.cipher.in", endpoint(suites13=None)),
         (MODERN, "cert.san", ours(has_san=None)),
+        (MODERN, "cert.separate", replace(GOOD, endpoint=None, server=None)),
     ],
 )
 def test_what_cannot_be_judged_is_unknown(name: str, rule: str, facts: Facts) -> None:
