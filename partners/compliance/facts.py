@@ -140,11 +140,8 @@ def _read(der: bytes) -> _More:
     try:
         read = certificate.x509
         extensions = read.extensions
-    except (
-        ValueError,
-        InvalidVersion,
-        DuplicateExtension,
-    ):  # an odd certificate, forgiven elsewhere: what it says is not known here
+    except (ValueError, InvalidVersion, DuplicateExtension):
+        # An odd certificate, forgiven elsewhere: what it says of itself is not known here.
         return _More(None, None, digest)
     try:
         has_san = bool(list(extensions.get_extension_for_class(SubjectAlternativeName).value))
