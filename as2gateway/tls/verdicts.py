@@ -1,8 +1,8 @@
 """Verdicts: what compliance profiles say about one endpoint, whatever connection uses it."""
 
 import datetime as dt
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from as2gateway.compliance.evaluator import evaluate
@@ -14,6 +14,7 @@ from as2gateway.tls.report import Report
 
 #: Rules about something else than this endpoint: when and where else was tested, who answers.
 _ELSEWHERE: Final = frozenset({"both.directions", "test.recent", "env.platform"})
+_BOTH_ENDS: Final = frozenset({"tls.ssl.off", "tls.old.off"})
 RULES: Final = (frozenset(endpoints.CHECKS) | {"url.https"}) - _ELSEWHERE
 
 
@@ -30,21 +31,30 @@ def judge(
     profiles: Collection[Profile], report: Report, environment: EnvironmentFacts, now: dt.datetime
 ) -> tuple[ProfileVerdict, ...]:
     """Judge an endpoint by each profile that has a rule about endpoints."""
-    facts = _facts(report, environment)
     verdicts = []
     for profile in profiles:
-        found = [finding for finding in evaluate(profile, facts, now) if finding.rule in RULES]
+        found = [
+            finding
+            for rules, facts in _facts(report, environment)
+            for finding in evaluate(profile, facts, now)
+            if finding.rule in rules
+        ]
         if found:
             verdicts.append(ProfileVerdict(profile.label, verdict_of(found), tuple(found)))
     return tuple(verdicts)
 
 
-def _facts(report: Report, environment: EnvironmentFacts) -> Facts:
-    """Put the endpoint on both ends: rules about ours and about theirs both mean this one."""
+def _facts(report: Report, environment: EnvironmentFacts) -> Iterator[tuple[frozenset[str], Facts]]:
+    """Give for some rules each what they look at: rules about ours and about theirs mean this one.
+
+    Rules that look at both ends at once would otherwise tell everything twice.
+    """
     endpoint = report.facts()
     mode = report.trust[-1].mode if report.trust else Trust.MOZILLA
     connection = _connection(f"https://{report.target}/", mode)
-    return Facts(connection, endpoint=endpoint, server=endpoint, environment=environment)
+    facts = Facts(connection, endpoint=endpoint, server=endpoint, environment=environment)
+    yield RULES - _BOTH_ENDS, facts
+    yield _BOTH_ENDS, replace(facts, server=replace(endpoint, versions=frozenset()))
 
 
 def _connection(url: str, trust: Trust) -> ConnectionFacts:

@@ -35,7 +35,7 @@ class TargetForm(forms.Form):
         label="Host",
         max_length=300,
         help_text="host, host:port or an https:// address",
-        widget=forms.TextInput(attrs={"class": "as2-input", "autofocus": True}),
+        widget=forms.TextInput(attrs={"autofocus": True}),
     )
 
     def clean_target(self) -> Target:

@@ -122,6 +122,15 @@ def test_an_old_version_is_an_error_of_its_profiles() -> None:
     assert verdict(report, "google-otpc-tls") is Verdict.ERROR
 
 
+def test_one_endpoint_is_told_of_once() -> None:
+    old = VersionReport("TLSv1", accepted=True)
+    report = replace(GOOD, versions=(GOOD.versions[0], old, *GOOD.versions[2:]))
+    profiles = built_in().versions("multisafepay-tls", NOW.date())[:1]
+    (found,) = judge(profiles, report, CLIENT, NOW)
+    (finding,) = [each for each in found.findings if each.rule == "tls.old.off"]
+    assert finding.present == ("the partner takes TLSv1",)
+
+
 def test_a_profile_without_a_rule_about_endpoints_says_nothing() -> None:
     rules = tuple(
         rule
