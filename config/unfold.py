@@ -30,6 +30,9 @@ _MENU: Final = {
         ("Organizations", "apartment", "partners", "organization"),
         ("Key pairs", "key", "partners", "keypair"),
         ("Certificates", "badge", "partners", "partnercertificate"),
+        ("Rollovers", "autorenew", "partners", "rollover"),
+        ("API keys", "vpn_key", "partners", "apikeypair"),
+        ("Notices", "notifications", "partners", "notice"),
         ("TLS tests", "network_check", "partners", "tlsprobe"),
     ],
     "Record": [

@@ -18,6 +18,7 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from partners.models import (
     Acknowledgement,
+    APIKeyPair,
     Connection,
     KeyPair,
     Organization,
@@ -124,10 +125,12 @@ _CHANGED: Final[dict[type[models.Model], Tag]] = {
     Connection: Tag.CONNECTION_SETTINGS_CHANGED,
     KeyPair: Tag.KEY_PAIR_CHANGED,
     PartnerCertificate: Tag.CERTIFICATE_PARTNER_CHANGED,
+    APIKeyPair: Tag.KEY_API_CHANGED,
     Acknowledgement: Tag.CONNECTION_WARNING_ACKNOWLEDGED,
 }
 _CREATED: Final = _CHANGED | {
     KeyPair: Tag.KEY_PAIR_ADDED,
+    APIKeyPair: Tag.KEY_API_ADDED,
     PartnerCertificate: Tag.CERTIFICATE_PARTNER_ADDED,
 }
 _RETIRED: Final[dict[type[models.Model], Tag]] = {

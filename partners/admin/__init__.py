@@ -1,17 +1,23 @@
 """Pages of organizations, partners, connections, certificates and keys."""
 
+from partners.admin.api_keys import APIKeyPairAdmin
 from partners.admin.certificates import PartnerCertificateAdmin
 from partners.admin.companies import PartnerAdmin
 from partners.admin.connections import ConnectionAdmin
 from partners.admin.keys import KeyPairAdmin
+from partners.admin.notices import NoticeAdmin
 from partners.admin.organizations import OrganizationAdmin
+from partners.admin.rollovers import RolloverAdmin
 from partners.admin.tls_tests import TLSProbeAdmin
 
 __all__ = [
+    "APIKeyPairAdmin",
     "ConnectionAdmin",
     "KeyPairAdmin",
+    "NoticeAdmin",
     "OrganizationAdmin",
     "PartnerAdmin",
     "PartnerCertificateAdmin",
+    "RolloverAdmin",
     "TLSProbeAdmin",
 ]

@@ -11,11 +11,12 @@ from partners.access.visibility import (
     visible_partners,
 )
 from partners.admin.audited import AuditedAdmin
+from partners.admin.renewing import PartnerRenewalAdmin
 from partners.models import Partner
 
 
 @admin.register(Partner)
-class PartnerAdmin(AuditedAdmin):
+class PartnerAdmin(PartnerRenewalAdmin, AuditedAdmin):
     """Companies, each with its connections."""
 
     reach = Reach("pk", visible_partners)

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from partners.admin.audited import AuditedAdmin
+from partners.admin.exports import DownloadsAdmin
 from partners.models import CertificateFacts
 
 #: Days before its end from which a certificate is urgent, and from which a successor is due.
@@ -26,6 +27,7 @@ FACTS: Final = (
     "signature_hash",
     "not_before",
     "not_after",
+    "downloads",
     "pem",
 )
 
@@ -41,7 +43,7 @@ def days_left(row: CertificateFacts | None, now: dt.datetime) -> SafeString:
     return badge(tone, f"{days} days")
 
 
-class FactsAdmin(AuditedAdmin):
+class FactsAdmin(DownloadsAdmin, AuditedAdmin):
     """A certificate's page: what stands in it is fixed, when and for what it is used is not."""
 
     search_fields = ["subject", "fingerprint", "serial"]

@@ -9,11 +9,12 @@ from django.utils.safestring import SafeString
 from partners.access.visibility import Reach, visible_organizations
 from partners.admin.audited import AuditedAdmin
 from partners.admin.facts import days_left
+from partners.admin.renewing import OurRenewalAdmin
 from partners.models import Organization, in_use
 
 
 @admin.register(Organization)
-class OrganizationAdmin(AuditedAdmin):
+class OrganizationAdmin(OurRenewalAdmin, AuditedAdmin):
     """Our AS2 identities."""
 
     reach = Reach("pk", visible_organizations)

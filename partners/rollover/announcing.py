@@ -1,5 +1,8 @@
 """Announcing: the letter by which a partner learns of our new certificate."""
 
+import smtplib
+
+from django.conf import settings
 from django.core.mail import EmailMessage
 
 from partners.exporting import Form, certificate_file
@@ -30,6 +33,10 @@ Please tell us when it is done, and compare the fingerprint by another way than 
 """
 
 
+class CannotMail(Exception):
+    """The letter cannot go by mail; the text says why, and that it can be copied."""
+
+
 def letter(confirmation: Confirmation) -> str:
     """Write the letter, ready to send, to one connection's partner."""
     rollover, connection = confirmation.rollover, confirmation.connection
@@ -50,6 +57,21 @@ def letter(confirmation: Confirmation) -> str:
         old=rollover.old.fingerprint[:16],
         company=connection.organization.name,
     )
+
+
+def send(confirmation: Confirmation) -> None:
+    """Send the letter to the partner by mail; raises CannotMail."""
+    pair = confirmation.rollover.new_pair
+    if pair is None:
+        raise CannotMail("This is the partner's own certificate; there is nothing to tell.")
+    if not confirmation.connection.partner.email:
+        raise CannotMail("The partner has no mail address here. Copy the letter instead.")
+    if not settings.AS2_MAIL:
+        raise CannotMail("There is no mail server (EMAIL_URL). Copy the letter instead.")
+    try:
+        mail(confirmation, pair).send()
+    except (OSError, smtplib.SMTPException) as error:
+        raise CannotMail(f"The mail server did not take it: {error}") from error
 
 
 def mail(confirmation: Confirmation, pair: KeyPair) -> EmailMessage:
