@@ -30,7 +30,7 @@ def retry_after(value: str | None, now: dt.datetime) -> dt.timedelta | None:
         return dt.timedelta(seconds=min(int(text[:9]), CAP.total_seconds()))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:  # "-0000", or an asctime date: both mean UTC
         until = until.replace(tzinfo=dt.UTC)

@@ -49,6 +49,19 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: int) -
     assert backoff.retry_after(value, NOW) == dt.timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", "-5", "1.5", "٣", "Sun, 99 Mar 2026 99:00:00"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "1.5",
+        "٣",
+        "Sun, 99 Mar 2026 99:00:00",
+        "Sun, 01 Mar 99999999999999 12:01:00 GMT",
+        "Sun, 01 Mar 2026 12:01:00 +99999999999999999999",
+    ],
+)
 def test_a_retry_after_that_says_nothing_is_passed_over(value: str | None) -> None:
     assert backoff.retry_after(value, NOW) is None
