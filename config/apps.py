@@ -1,12 +1,19 @@
 """The app that holds the house together: settings, processes, health."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 from config import checks
 from config.celery import app as celery_app
 
 __all__ = ["ConfigConfig", "celery_app"]
+
+
+class GatewayAdminConfig(AdminConfig):
+    """Django's admin, with our own site."""
+
+    default_site = "config.access.site.GatewaySite"
 
 
 class ConfigConfig(AppConfig):
@@ -17,9 +24,12 @@ class ConfigConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and have the roles made after each migration."""
+        """Register the system checks, and connect what other apps tell."""
         # Imported here: models can be imported only once all apps are loaded.
-        from config.access.roles import ensure_roles  # noqa: PLC0415
+        from axes.signals import user_locked_out  # noqa: PLC0415
+
+        from config.access import lockout, roles  # noqa: PLC0415  the same
 
         checks.register()
-        post_migrate.connect(ensure_roles, sender=self)
+        post_migrate.connect(roles.ensure_roles, sender=self)
+        user_locked_out.connect(lockout.note)

@@ -18,6 +18,8 @@ from config.tls import server_context
 
 LOOPBACK: Final = ("127.", "localhost", "[::1]", "unix:")
 POSITIVE: Final = (
+    "AS2_LOGIN_ATTEMPTS",
+    "AS2_LOGIN_LOCK_MINUTES",
     "AS2_MAX_BODY",
     "AS2_MAX_HEADERS",
     "AS2_MAX_HEADER_BYTES",

@@ -31,6 +31,9 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "ALLOWED_HOSTS": (list, []),
     "CSRF_TRUSTED_ORIGINS": (list, []),
     "AS2_TRUSTED_PROXIES": (str, "127.0.0.1,::1"),
+    "AS2_REQUIRE_2FA": (bool, False),
+    "AS2_LOGIN_ATTEMPTS": (int, 5),
+    "AS2_LOGIN_LOCK_MINUTES": (int, 15),
     # Mail
     "EMAIL_URL": (str, ""),
     "DEFAULT_FROM_EMAIL": (str, ""),

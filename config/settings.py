@@ -61,6 +61,27 @@ _suffix = f"_{_base.port}" if _base.port else ""
 SESSION_COOKIE_NAME = f"as2_session{_suffix}"
 CSRF_COOKIE_NAME = f"as2_csrf{_suffix}"
 
+AS2_REQUIRE_2FA: bool = env("AS2_REQUIRE_2FA")
+AS2_LOGIN_ATTEMPTS: int = env("AS2_LOGIN_ATTEMPTS")
+AS2_LOGIN_LOCK_MINUTES: int = env("AS2_LOGIN_LOCK_MINUTES")
+OTP_TOTP_ISSUER = f"AS2 gateway {_base.hostname}"
+
+# Wrong passwords: django-axes counts, config.access.lockout says how and answers.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = AS2_LOGIN_ATTEMPTS
+AXES_COOLOFF_TIME = "config.access.lockout.cool_off"
+AXES_RESET_ON_SUCCESS = True
+# Whoever goes on guessing does not lengthen the lock of the person whose name it is.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "config.access.lockout.address_of"
+AXES_LOCKOUT_CALLABLE = "config.access.lockout.answer"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -74,14 +95,18 @@ AUTH_PASSWORD_VALIDATORS = [
 # ------------------------------------------------------------------ Django's parts
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "config.apps.GatewayAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "audit.apps.AuditConfig",
     "partners.apps.PartnersConfig",
     "messages.apps.MessagesConfig",
@@ -95,8 +120,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [

@@ -4,13 +4,17 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from audit.links import list_of
 
 
 def _style(_request: HttpRequest) -> str:
     return static("as2_messages/pages.css")
+
+
+def _access_style(_request: HttpRequest) -> str:
+    return static("as2_access/access.css")
 
 
 def _icon(_request: HttpRequest) -> str:
@@ -42,6 +46,8 @@ _MENU: Final = {
     "Access": [
         ("Users", "person", "auth", "user"),
         ("Groups", "group", "auth", "group"),
+        ("Logins", "login", "axes", "accesslog"),
+        ("Failed logins", "lock_clock", "axes", "accessattempt"),
     ],
 }
 
@@ -80,9 +86,15 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_HEADER": "AS2 gateway",
     "SITE_SYMBOL": "swap_horiz",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_style],
+    "STYLES": [_style, _access_style],
     "COLORS": {"primary": _BLUE},
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "messages.admin.start.start_page",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor_manage")},
+        ]
+    },
     "SIDEBAR": {"show_search": False, "navigation": navigation},
 }

@@ -56,8 +56,10 @@ class ScopedAdmin(ModelAdmin):
             return rows
         return page.limited(related._default_manager.all() if rows is None else rows, request)  # noqa: SLF001  Django's public API
 
-    def _reaches(self, request: HttpRequest, row: Model | None) -> bool:
-        if row is None or row.pk is None or sees_everything(request.user):
+    def _reaches(self, request: HttpRequest, row: Model | str | None) -> bool:
+        # The theme asks about the actions of a page with its row's key only.
+        key = row.pk if isinstance(row, Model) else row
+        if key is None or sees_everything(request.user):
             return True
-        known = type(row)._default_manager.filter(pk=row.pk)  # noqa: SLF001  Django's public API
+        known = self.model._default_manager.filter(pk=key)  # noqa: SLF001  Django's public API
         return self.limited(known, request).exists()

@@ -46,8 +46,8 @@ def test_a_list_takes_the_same_queries_for_any_number_of_rows(
 ) -> None:
     fill(count)
     admin_client.get(address)
-    # session, user, count, rows
-    with django_assert_num_queries(4):
+    # session, user, second factor, count, rows
+    with django_assert_num_queries(5):
         assert admin_client.get(address).status_code == 200
 
 
