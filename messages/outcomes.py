@@ -151,7 +151,7 @@ def _of_success(answer: Answer, mode: MDNMode) -> Outcome:
 
 def _advice(answer: Answer) -> str:
     if 300 <= answer.status < 400:  # noqa: PLR2004  never followed (SND-09)
-        target = (answer.headers.get("Location") or "nowhere")[:_SHOWN]
+        target = _line(answer.headers.get("Location") or "nowhere")
         return (
             f"It points to {target}, which is not followed: if the partner confirms that "
             "address, set it as the URL of the connection and resend."
@@ -163,5 +163,10 @@ def _shown(answer: Answer) -> str:
     """The beginning of an answer, as one line of text without its markup."""
     text = answer.body[: 20 * _SHOWN].decode("utf-8", "replace")
     text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f" and said “{line[:_SHOWN]}”" if line else ""
+    line = _line(text)
+    return f" and said “{line}”" if line else ""
+
+
+def _line(text: str) -> str:
+    """What a partner wrote as one line to be shown, and stored: PostgreSQL takes no NUL."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_SHOWN]

@@ -30,6 +30,8 @@ ANSWER_LIMIT = 1024 * 1024
 _PIECE = 64 * 1024
 #: Bytes a second: a partner that reads more slowly than this all the time is given up.
 _SLOWEST = 4096
+#: Characters of an answer that is none which are repeated in the fault's text.
+_QUOTED = 200
 _PORTS = {"http": 80, "https": 443}
 _FOLD = re.compile(r"\r?\n[ \t]*")
 
@@ -256,7 +258,9 @@ def _explain(error: Exception, options: PostOptions, facts: Facts) -> TransportE
         return TransportError(ErrorClass.CUT, text, facts)
     if isinstance(cause, OSError | http.client.IncompleteRead):
         return TransportError(ErrorClass.CUT, f"the connection was cut: {cause}", facts)
-    return TransportError(ErrorClass.ANSWER, f"the answer is not proper HTTP: {cause}", facts)
+    # It quotes what came: a TLS alert, for one, has NULs, which PostgreSQL does not store.
+    said = "".join(c if c.isprintable() else " " for c in str(cause))[:_QUOTED].strip()
+    return TransportError(ErrorClass.ANSWER, f"the answer is not proper HTTP: {said}", facts)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -248,6 +248,12 @@ def test_each_answer_without_an_mdn_has_its_outcome(octets: bytes, state: State,
     assert message.attempt_rows.get().error_text != ""
 
 
+def test_where_a_redirect_points_to_is_told_in_printable_characters() -> None:
+    message = attempt(answer(b"", "302 There", "Location: http://x/\0\x07y"))
+    assert "http://x/ y," in message.failure_text
+    assert message.failure_text.isprintable()
+
+
 def test_what_an_error_page_says_is_shown_without_its_markup() -> None:
     page = b"<html><style>p {}</style><p>No such\n<b>partner</b></p>\x00</html>"
     message = attempt(answer(page, "400 Bad"))

@@ -136,6 +136,14 @@ def test_each_fault_has_its_class_and_plain_words(
     assert error.facts.peer == f"127.0.0.1:{peer.port}"
 
 
+def test_what_is_no_http_is_quoted_in_printable_characters() -> None:
+    alert = b"\x15\x03\x01\x00\x02\x02F"  # what a TLS server says to plain HTTP
+    with serve(alert + 400 * b"x") as peer:
+        text = fault(peer.url).text
+    assert text.isprintable()
+    assert len(text) < 300
+
+
 def test_an_answer_that_drips_ends_with_the_total_time() -> None:
     def drip(connection: socket.socket, request: bytes) -> None:
         for _ in range(100):
