@@ -20,6 +20,7 @@ from messages.dispatch import wake_send
 from messages.models import Attempt, Direction, Message, State
 from messages.models.attempts import UNREACHABLE
 from messages.models.messages import OPEN_OUTBOUND
+from messages.models.work import Work
 from partners.models import Connection, ConnectionState
 
 #: How long a connection rests after an attempt that did not reach the partner's server.
@@ -27,7 +28,7 @@ REST = dt.timedelta(minutes=1)
 
 
 class LeaseLost(Exception):
-    """Another worker has the message now, or an MDN has settled it: nothing is to be written."""
+    """Another worker has the row now, or an MDN has settled it: nothing is to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,31 @@ class Claim:
     last_slot: bool
 
     def keep(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass chunks on and renew the lease while they last, so that size costs no lease.
+        """Pass chunks on and keep the message meanwhile. Raises LeaseLost."""
+        return keep(self.message, chunks)
 
-        The end of the chunks is a renewal too, if the last one is not fresh: the whole lease is
-        left for what follows. Raises LeaseLost.
-        """
-        interval = settings.AS2_SEND_LEASE / 4
-        renewed = time.monotonic()
-        for chunk in chunks:
-            if time.monotonic() - renewed > interval:
-                self.renew()
-                renewed = time.monotonic()
-            yield chunk
-        if time.monotonic() - renewed > 1:
-            self.renew()
 
-    def renew(self) -> None:
-        """Hold the message for another lease; LeaseLost if it is not ours any more."""
-        if not self.message.settle(due_at=timezone.now() + lease()):
-            raise LeaseLost(f"the lease on {self.message} was lost")
+def keep(row: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass chunks on and renew the lease on a row while they last, so that size costs no lease.
+
+    The end of the chunks is a renewal too, if the last one is not fresh: the whole lease is left
+    for what follows. Raises LeaseLost.
+    """
+    interval = settings.AS2_SEND_LEASE / 4
+    renewed = time.monotonic()
+    for chunk in chunks:
+        if time.monotonic() - renewed > interval:
+            renew(row)
+            renewed = time.monotonic()
+        yield chunk
+    if time.monotonic() - renewed > 1:
+        renew(row)
+
+
+def renew(row: Work) -> None:
+    """Hold a row for another lease; LeaseLost if it is not ours any more."""
+    if not row.settle(due_at=timezone.now() + lease()):
+        raise LeaseLost(f"the lease on {row} was lost")
 
 
 def lease() -> dt.timedelta:

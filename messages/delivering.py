@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,8 @@ from django.utils import timezone
 
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages import backoff, failpoints
+from messages import backoff, claims, failpoints
+from messages.claims import LeaseLost
 from messages.models import Delivery, DeliveryState, Message
 from messages.safe_names import folder_name, marked_file_name
 from messages.store import CHUNK, get_store, sync_directory
@@ -47,13 +49,14 @@ def target_of(connection: Connection, filename: str, payload_key: str) -> str:
 def deliver(delivery_pk: int) -> None:
     """Try once to hand over a payload that is due. Safe to run twice."""
     delivery = Delivery.objects.filter(pk=delivery_pk).first()
-    lease = dt.timedelta(seconds=settings.AS2_SEND_LEASE)
-    if delivery is None or not delivery.claim(timezone.now(), lease):
+    if delivery is None or not delivery.claim(timezone.now(), claims.lease()):
         return
     try:
         if not delivery.prepared and not _prepare(delivery):
             return
         _publish(delivery)
+    except LeaseLost as lost:
+        logger.info("%s", lost)
     except DeliveryHeld as fault:
         _hold(delivery, str(fault))
     except OSError as error:
@@ -86,7 +89,7 @@ def _prepare(delivery: Delivery) -> bool:
     (folder / f".tmp-{delivery.pk}-{delivery.attempts - 1}").unlink(missing_ok=True)
     copy = folder / f".tmp-{delivery.pk}-{delivery.attempts}"
     try:
-        _copy(delivery.message, copy)
+        _copy(delivery, copy)
         copy.rename(_waiting(delivery))
     except BaseException:
         copy.unlink(missing_ok=True)
@@ -96,10 +99,12 @@ def _prepare(delivery: Delivery) -> bool:
     return delivery.settle(prepared=True)
 
 
-def _copy(message: Message, copy: Path) -> None:
-    digest = hashlib.sha256()
+def _copy(delivery: Delivery, copy: Path) -> None:
+    message, digest = delivery.message, hashlib.sha256()
     with _stored_payload(message) as payload, copy.open("xb") as file:
-        while chunk := payload.read(CHUNK):
+        read = partial(payload.read, CHUNK)
+        # A large payload takes longer than a lease where the inbox is slow.
+        for chunk in claims.keep(delivery, iter(read, b"")):
             digest.update(chunk)
             file.write(chunk)
         file.flush()

@@ -235,8 +235,13 @@ def _judge_stored(message: Message, arrival: Arrival) -> Iterator[Judgement]:
         with get_store().writer(Kind.PAYLOAD) as nothing:
             yield Judgement(Facts(), fault, nothing)
         return
-    with judge(arrival, partial(get_store().chunks, message.raw_key)) as judgement:
+    with judge(arrival, partial(_stored, message)) as judgement:
         yield judgement
+
+
+def _stored(message: Message) -> Iterator[bytes]:
+    """Read the request, and keep the message to ourselves for as long as that takes."""
+    return claims.keep(message, get_store().chunks(message.raw_key))
 
 
 def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:

@@ -5,45 +5,48 @@ twice finds nothing to claim. Hence no Celery retries, chains or ETAs.
 """
 
 from celery import shared_task
-from django.conf import settings
 
 from messages import answering, delivering, outbox, receiving, sending, sweeping
 
-#: Beyond the lease nobody is waiting for the task any more.
-_TIME_LIMIT = settings.AS2_SEND_LEASE + 60
+#: Seconds. Leases are renewed while a document is read, copied or sent, so these tasks may take
+#: as long as the largest one over a slow line: 16 GiB at 200 kB/s. What hangs is ended earlier, by
+#: the time-outs of ``transport``, and what was frozen past its lease writes nothing.
+LONG = 24 * 3600
+#: Seconds: a sweep holds no lease, and the next one follows at once.
+SHORT = 600
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def send(message_pk: int) -> None:
     """Try once to send a message that is due."""
     sending.send(message_pk)
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def post_mdn(mdn_pk: int) -> None:
     """Try once to post an async MDN that is due."""
     answering.post_mdn(mdn_pk)
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def deliver(delivery_pk: int) -> None:
     """Try once to hand over a payload that is due."""
     delivering.deliver(delivery_pk)
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def process(message_pk: int) -> None:
     """Read and judge a stored request whose sender awaits an async MDN."""
     receiving.process(message_pk)
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
 def sweep() -> None:
     """Wake workers for whatever is due. Two beats at once are harmless."""
     sweeping.sweep()
 
 
-@shared_task(acks_late=True, ignore_result=True, time_limit=_TIME_LIMIT)
+@shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def scan_outboxes() -> None:
     """Take over the files that stand in the outbox folders."""
     outbox.scan()

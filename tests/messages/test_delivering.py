@@ -1,15 +1,19 @@
 import datetime as dt
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from audit.models import AuditEvent
 from messages import failpoints
 from messages.delivering import deliver, release
 from messages.models import Delivery, DeliveryState
-from messages.store import get_store
+from messages.store import CHUNK, get_store
 from tests import factories
 from tests.messages import arrange
 from tests.messages.arrange import PAYLOAD
@@ -72,6 +76,15 @@ def test_what_another_worker_has_is_left_alone(delivery: Delivery, inbox: Path) 
     assert delivery.claim(timezone.now(), dt.timedelta(minutes=15))
     deliver(delivery.pk)
     assert files(inbox) == {}
+
+
+def test_the_lease_is_renewed_while_a_payload_is_copied(settings: Settings, inbox: Path) -> None:
+    settings.AS2_SEND_LEASE = 0  # any time is a quarter of it
+    large = arrange.accepted_message(factories.connection(), bytes(3 * CHUNK))
+    with CaptureQueriesContext(database) as queries:
+        deliver(arrange.delivery(large).pk)
+    renewals = [q for q in queries if re.search('SET "due_at" = [^,]* WHERE', q["sql"])]
+    assert len(renewals) >= 3
 
 
 @pytest.mark.parametrize("point", ["dl.temp", "dl.linked"])

@@ -115,7 +115,7 @@ def test_an_mdn_before_our_post_has_returned_wins(sent: Sent) -> None:
     assert claimed is not None
     sent.take()
     with pytest.raises(claims.LeaseLost):
-        claimed.renew()
+        claims.renew(claimed.message)
     assert not claimed.message.settle(state=State.WAITING)
     assert sent.message.state == State.DELIVERED
 

@@ -1,11 +1,17 @@
 import datetime as dt
+import re
 from http import HTTPStatus
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
+from as2gateway.policy import MDNMode
 from messages import failpoints, receiving
 from messages.models import MDN, Delivery, Message
+from messages.store import CHUNK
 from partners.models import Connection
 from tests.messages import sender
 from tests.messages.arrange import PAYLOAD, stored_files
@@ -36,6 +42,18 @@ def test_a_stored_message_is_processed_once(connection: Connection) -> None:
     receiving.process(row.pk)
     receiving.process(4711)
     assert (MDN.objects.count(), Delivery.objects.count()) == (1, 1)
+
+
+def test_the_lease_is_renewed_while_a_stored_message_is_read(
+    connection: Connection, settings: Settings
+) -> None:
+    message(bytes(5 * CHUNK), mdn=MDNMode.ASYNC, mdn_url="http://127.0.0.1:9/mdn").send()
+    settings.AS2_SEND_LEASE = 0  # any time is a quarter of it
+    with CaptureQueriesContext(database) as queries:
+        receiving.process(Message.objects.get().pk)
+    renewals = [q for q in queries if re.search('SET "due_at" = [^,]* WHERE', q["sql"])]
+    assert len(renewals) >= 3
+    assert Message.objects.get().state == "accepted"
 
 
 def test_an_async_refusal_is_posted_too(connection: Connection) -> None:
