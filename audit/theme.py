@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import TabularInline as _TabularInline
     from django.contrib.admin.filters import FieldListFilter as ChoicesDropdownFilter
     from django.contrib.admin.filters import FieldListFilter as RangeDateTimeFilter
+    from django.contrib.admin.widgets import AdminFileWidget as FileWidget
 
     _Page = TypeVar("_Page", bound=Callable[..., Any])
 
@@ -38,9 +39,13 @@ else:
     )
     from unfold.decorators import action
 
+    # The theme's script expects every file field to look like its own.
+    from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
+
 __all__ = [
     "ChoicesDropdownFilter",
     "DropdownFilter",
+    "FileWidget",
     "ModelAdmin",
     "RangeDateTimeFilter",
     "ReadOnlyAdmin",

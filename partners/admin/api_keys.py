@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
+from audit.theme import FileWidget
 from partners import api_keys, importing
 from partners.access.visibility import Reach, visible_partners
 from partners.admin.audited import AuditedAdmin
@@ -50,6 +51,7 @@ class APIKeyForm(_Form):
     file = forms.FileField(
         label="private key",
         required=False,
+        widget=FileWidget,
         help_text="Leave it empty and a key is made (RSA 2048). Or bring one that openssl or "
         "ssh-keygen wrote.",
     )

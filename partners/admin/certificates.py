@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from audit.theme import StackedInline
+from audit.theme import FileWidget, StackedInline
 from partners import importing
 from partners.access.pages import VisibleFilter
 from partners.access.visibility import BY_CONNECTION
@@ -30,7 +30,9 @@ class UploadForm(_Form):
     """A certificate comes in as a file; later only its use can be changed."""
 
     file = forms.FileField(
-        required=False, help_text="The partner's certificate, PEM or DER (.cer, .crt, .pem)."
+        required=False,
+        widget=FileWidget,
+        help_text="The partner's certificate, PEM, DER or PKCS#7 (.cer, .crt, .pem, .p7b).",
     )
 
     class Meta:

@@ -7,6 +7,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from as2gateway.certificates import Certificate
+from audit.theme import FileWidget
 from partners import importing
 from partners.generating import KeyKind, Owner, generate_key, self_signed
 from partners.importing import KeyFileError, KeyMaterial
@@ -14,7 +15,6 @@ from partners.models import Connection, KeyPair, Organization
 from partners.parsed import private_key_of
 from partners.rollover.dates import earliest_start
 
-_INPUT: Final = {"class": "as2-input"}
 #: Two years: long enough to be rare, short enough that somebody remembers how it is done.
 LIFETIME_DAYS: Final = 730
 #: A longer one is refused by some partners' software, and outlives the strength of its key.
@@ -33,7 +33,7 @@ class _StartForm(forms.Form):
     start = forms.DateTimeField(
         label="Moment (UTC)",
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", **_INPUT}),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
 
     def __init__(self, *args: Any, now: dt.datetime, **kwargs: Any) -> None:
@@ -61,6 +61,7 @@ class PartnerRenewalForm(_StartForm):
     file = forms.FileField(
         label="New certificate",
         required=False,
+        widget=FileWidget,
         help_text="PEM, DER or PKCS#7 (.cer, .crt, .pem, .p7b).",
     )
     #: the same from the page before, so that what was looked at is what is planned
@@ -101,30 +102,28 @@ class PartnerRenewalForm(_StartForm):
 class OurRenewalForm(_StartForm):
     """Our next key pair: made here, or brought as a file."""
 
-    name = forms.CharField(max_length=100, widget=forms.TextInput(attrs=_INPUT))
+    name = forms.CharField(max_length=100)
     kind = forms.ChoiceField(
         label="Make a key pair",
         choices=[(kind.value, kind.value.upper().replace("-", " ")) for kind in KeyKind],
         initial=KeyKind.RSA_2048.value,
-        widget=forms.Select(attrs=_INPUT),
     )
     days = forms.IntegerField(
         label="valid for (days)",
         min_value=1,
         max_value=MAX_DAYS,
         initial=LIFETIME_DAYS,
-        widget=forms.NumberInput(attrs=_INPUT),
     )
     host = forms.CharField(
         label="Alternative name",
         max_length=200,
         required=False,
         help_text="Host name in the certificate.",
-        widget=forms.TextInput(attrs=_INPUT),
     )
     file = forms.FileField(
         label="or take it from a file",
         required=False,
+        widget=FileWidget,
         help_text="PKCS#12, or PEM with private key and certificate; or the certificate that an "
         "authority issued for a request of ours.",
     )
@@ -132,7 +131,7 @@ class OurRenewalForm(_StartForm):
         label="its password",
         required=False,
         strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", **_INPUT}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
 
     field_order = ("name", "kind", "days", "host", "file", "password", "when", "start")

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from audit.badges import badge
 from audit.links import page_of
-from audit.theme import ReadOnlyAdmin
+from audit.theme import ChoicesDropdownFilter, ReadOnlyAdmin
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import sees_everything, visible_connections
 from partners.admin.audited import actor_of, address_of
@@ -53,7 +53,7 @@ class RolloverAdmin(ScopedAdmin, ReadOnlyAdmin):
     """Planned, running and past changes of certificates, the latest first."""
 
     list_display = ("whose", "side", "start", "status", "confirmed")
-    list_filter = ("state",)
+    list_filter = (("state", ChoicesDropdownFilter),)
     search_fields = (
         "new_certificate__subject",
         "new_certificate__fingerprint",
