@@ -14,6 +14,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -103,7 +104,8 @@ class Writer:
 
     def discard(self) -> None:
         """Forget the file, unless it was committed."""
-        self.close()
+        with suppress(OSError):  # closing writes what is buffered: on a full disk that fails, too
+            self.close()
         self._pieces.clear()
         if not self._committed:
             self._path.unlink(missing_ok=True)

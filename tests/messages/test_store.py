@@ -1,16 +1,17 @@
 import datetime as dt
 import hashlib
 import os
+import resource
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from messages import store as store_module
-from messages.store import Kind, Store, commit_all, get_store
+from messages.store import Kind, Store, Writer, commit_all, get_store
 
 SMALL = b"UNA:+.? '"
 LARGE = bytes(range(256)) * 1024
@@ -209,3 +210,26 @@ def test_the_store_lives_where_the_settings_say(settings: Settings, tmp_path: Pa
     settings.AS2_STORE = tmp_path
     assert get_store().root == tmp_path
     assert get_store() is get_store()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Let no file of this process grow beyond 100 kB, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_file_that_did_not_fit_leaves_its_room_to_others(store: Store) -> None:
+    writer = store.writer(Kind.RAW)
+    with pytest.raises(OSError, match="large"):
+        write_in_pieces(writer, 500_000)
+    assert files(store) == []
+
+
+def write_in_pieces(writer: Writer, size: int) -> None:
+    with writer:
+        for _ in range(size // 5000):
+            writer.write(bytes(5000))
