@@ -61,9 +61,14 @@ def folder_of(connection: Connection) -> Path:
 
 def _scan_folder(connection: Connection) -> int:
     folder = folder_of(connection)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        candidates = _candidates(folder)
+    except OSError as error:
+        _complaints.make(connection, folder, error)
+        return 0
     taken = 0
-    for path in _candidates(folder):
+    for path in candidates:
         try:
             taken += _take(connection, path)
         except (Busy, FileNotFoundError):
@@ -118,7 +123,9 @@ def _enqueue_once(connection: Connection, file: BinaryIO, key: str, name: str) -
     try:
         enqueue(connection, _read(file), filename, origin=Origin("outbox", outbox_key=key))
     except IntegrityError:
-        return False
+        if Message.objects.filter(outbox_key=key).exists():
+            return False
+        raise  # it was another constraint, and the file is not a message
     return True
 
 
@@ -161,12 +168,12 @@ class _Complaints:
         self._made: set[tuple[Path, int | None]] = set()
 
     def make(self, connection: Connection, path: Path, error: OSError) -> None:
-        """Log and record it; the file stays where it is."""
+        """Log and record it; the file, or what should be a folder, stays where it is."""
         if (path, error.errno) in self._made:
             return
         self._made.add((path, error.errno))
         text = (
-            f"The file {path.name!r} in the outbox could not be taken over: "
+            f"{path.name!r} in the outbox could not be taken over: "
             f"{error.strerror or error}. It stays where it is."
         )
         logger.error("%s: %s", connection, text)

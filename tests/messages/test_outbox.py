@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from audit.models import AuditEvent
-from messages import failpoints, outbox
+from messages import failpoints, outbox, sending
 from messages.models import Message
+from messages.sending import enqueue
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
@@ -140,3 +142,29 @@ def test_one_file_that_cannot_be_taken_does_not_hold_up_the_others(folder: Path)
     (folder / ("x" * 250)).write_bytes(b"x")
     (folder / "order.edi").write_bytes(b"x")
     assert outbox.scan() == 1
+
+
+def test_a_folder_that_cannot_be_read_does_not_hold_up_the_others(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = factories.bare_connection(
+        factories.organization("OTHER"), factories.partner("Other"), as2_id="Q"
+    )
+    outbox.folder_of(other).parent.mkdir()
+    outbox.folder_of(other).write_bytes(b"dropped under the name of the folder")
+    last = factories.bare_connection(other.organization, factories.partner("Last"), as2_id="Z")
+    outbox.folder_of(last).mkdir()
+    (outbox.folder_of(last) / "order.edi").write_bytes(b"x")
+    assert outbox.scan() == 1
+    assert "could not be taken over" in caplog.text
+
+
+def test_a_file_is_kept_when_its_row_cannot_be_written(
+    folder: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = enqueue(connection, [b"another order"]).message_id
+    monkeypatch.setattr(sending, "new_message_id", lambda _organization: taken)
+    (folder / "order.edi").write_bytes(b"x")
+    with pytest.raises(IntegrityError):
+        outbox.scan()
+    assert [name.partition("order")[1:] for name in names(folder)] == [("order", ".edi")]
