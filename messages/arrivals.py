@@ -13,6 +13,9 @@ from messages.store import Writer
 from partners.models import Connection
 from partners.policies import inbound_policy
 
+#: Characters of a URL that an MDN row takes; PostgreSQL refuses the whole row for one more.
+_MOST_URL = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -107,7 +110,8 @@ def may_be_called(url: str, connection: Connection) -> bool:
         return False
     listed = {host.strip().lower() for host in connection.mdn_hosts.split(",")}
     return (
-        target.scheme in {"http", "https"}
+        len(url) <= _MOST_URL
+        and target.scheme in {"http", "https"}
         and bool(target.hostname)
         and target.username is None
         and target.hostname in {own, *listed}

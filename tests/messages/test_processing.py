@@ -66,7 +66,15 @@ def test_an_async_refusal_is_posted_too(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://evil.example/", "http://user@127.0.0.1/", "mailto:a@127.0.0.1", "http://[", "x"]
+    "url",
+    [
+        "http://evil.example/",
+        "http://user@127.0.0.1/",
+        "mailto:a@127.0.0.1",
+        "http://[",
+        "x",
+        "http://127.0.0.1/" + 2000 * "x",
+    ],
 )
 def test_an_mdn_url_of_another_host_is_not_called(connection: Connection, url: str) -> None:
     sent = message().with_fields(Receipt_Delivery_Option=url)
