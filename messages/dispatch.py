@@ -7,7 +7,6 @@ reach the caller, who has just committed a document (threats IN1).
 import logging
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 
 from celery import current_app
 from django.db import transaction
@@ -59,4 +58,8 @@ def ring(task: Wake, pk: int) -> bool:
 
 
 def _after_commit(task: Wake, pk: int) -> None:
-    transaction.on_commit(partial(ring, task, pk))
+    def call() -> None:
+        ring(task, pk)
+
+    # Robust: a fault of the broker's client that nobody thought of is logged, and goes no further.
+    transaction.on_commit(call, robust=True)

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from celery import Celery
 from django.db import transaction
 
 from messages import dispatch
@@ -49,3 +50,16 @@ def test_a_broker_that_is_away_does_not_reach_who_has_committed(
         away.rename(folder)
     assert "the sweep will do it" in caplog.text
     assert calls() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_fault_of_the_brokers_client_reaches_who_has_committed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise RuntimeError("a fault in the client")
+
+    monkeypatch.setattr(Celery, "send_task", fail)
+    with transaction.atomic():
+        dispatch.wake_send(42)
+    assert "a fault in the client" in caplog.text
