@@ -192,7 +192,7 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
             "private_key: vendor.pem",
             (
                 f"5: {KEY_PAIR}.private_key: vendor.pem: this is a certificate (PEM); "
-                "a private key (PEM) was wanted"
+                "a private key (PEM or DER) was wanted"
             ),
         ),
         (
