@@ -9,6 +9,7 @@ quarantine is swept. A failed fsync is final: the file counts as lost and is nev
 import datetime as dt
 import functools
 import hashlib
+import logging
 import os
 import re
 import time
@@ -24,6 +25,8 @@ from django.conf import settings
 
 from messages import failpoints
 
+logger = logging.getLogger(__name__)
+
 #: Bytes read at once; big enough for the digests and ciphers to run outside Python.
 CHUNK = 256 * 1024
 #: Bytes that a file may have while it stays in memory until it is committed: a usual document
@@ -31,6 +34,11 @@ CHUNK = 256 * 1024
 _IN_MEMORY = 64 * 1024
 
 _QUARANTINE = "quarantine"
+_DAYS = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
+#: An empty file in a day's folder: nothing is put there any more, so one look is enough.
+_SWEPT = "swept"
+#: Orphans of one day that are not suspicious; crashes leave a handful.
+_MANY = 100
 _KEY = re.compile(r"\d{4}/\d\d/\d\d/[0-9a-f]{32}\.(?:raw|payload|wire|mdn)")
 
 
@@ -224,6 +232,32 @@ class Store:
                 continue  # committed or swept by another process meanwhile
         return swept
 
+    def sweep_orphans(self, older_than: dt.timedelta, named: Callable[[str], Iterable[str]]) -> int:
+        """Remove what no row names among the files of one day, the oldest not swept yet. How many.
+
+        A crash between a file and its row leaves such files (threats 4.2). ``named`` is given the
+        beginning of that day's keys and says which of them rows name.
+        """
+        limit = time.time() - older_than.total_seconds()
+        day = self._day_to_sweep(dt.datetime.fromtimestamp(limit, dt.UTC).strftime("%Y/%m/%d"))
+        if day is None:
+            return 0
+        found = {f"{day}/{path.name}": path for path in (self.root / day).iterdir()}
+        if any(path.stat().st_mtime >= limit for path in found.values()):
+            return 0  # put back from a backup, and its rows may yet be
+        orphans = {key for key in found if _KEY.fullmatch(key)} - {*named(f"{day}/")}
+        if len(orphans) > max(_MANY, len(found) / 2):
+            logger.error(
+                "%d of %d files of %s are in no row and stay: are AS2_STORE and the database those "
+                "of one gateway?",
+                *(len(orphans), len(found), day),
+            )
+            return 0
+        for key in orphans:
+            self.delete(key)
+        (self.root / day / _SWEPT).touch()
+        return len(orphans)
+
     def ensure_directory(self, directory: Path) -> None:
         """Make a directory that outlives a power cut, and remember it.
 
@@ -236,6 +270,12 @@ class Store:
         for parent in directory.relative_to(self.root).parents:
             sync_directory(self.root / parent)
         self._known.add(directory)
+
+    def _day_to_sweep(self, limit: str) -> str | None:
+        """The first day before ``limit`` that has not been swept."""
+        folders = sorted(self.root.glob(_DAYS))
+        days = (str(folder.relative_to(self.root)) for folder in folders)
+        return next((d for d in days if d < limit and not (self.root / d / _SWEPT).exists()), None)
 
     def _path(self, key: str) -> Path:
         # Keys come from our own rows; should one not, it names no file outside the store.

@@ -9,7 +9,7 @@ import datetime as dt
 import time
 from collections.abc import Iterable, Iterator
 
-from django.db.models import F, QuerySet, Window
+from django.db.models import F, Model, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -26,10 +26,19 @@ BATCH = 500
 #: longer than AS2_READ_TIMEOUT is refused.
 _ABANDONED = dt.timedelta(hours=1)
 _CLEANING_INTERVAL = 3600.0
+#: Until then somebody may still look for what a crash left (threats 4.2).
+_ORPHANED = dt.timedelta(days=7)
+#: Every column that names a file of the store.
+KEYS: tuple[tuple[type[Model], str], ...] = (
+    (Message, "raw_key"),
+    (Message, "payload_key"),
+    (Message, "wire_key"),
+    (MDN, "body_key"),
+)
 
 
 def sweep() -> int:
-    """Wake workers for what is due; how many calls were made. Once an hour clean quarantine."""
+    """Wake workers for what is due; how many calls were made. Once an hour clean the store."""
     now = timezone.now()
     calls = 0
     for task, keys in _due(now):
@@ -61,8 +70,15 @@ def _sendable(now: dt.datetime) -> QuerySet[Message]:
     return due.annotate(turn=turn).order_by("turn", "due_at")
 
 
+def named_keys(start: str) -> Iterator[str]:
+    """Give the keys with this beginning that rows name."""
+    for model, column in KEYS:
+        rows = model._default_manager.filter(**{f"{column}__startswith": start})  # noqa: SLF001  Django's documented name for it
+        yield from rows.values_list(column, flat=True)
+
+
 class _Cleaning:
-    """Removes abandoned files from the store's quarantine, once an hour in each process."""
+    """Removes what crashes left in the store, once an hour in each process."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -73,6 +89,7 @@ class _Cleaning:
             return
         self._next = time.monotonic() + _CLEANING_INTERVAL
         get_store().sweep_quarantine(_ABANDONED)
+        get_store().sweep_orphans(_ORPHANED, named_keys)
 
 
 _cleaning = _Cleaning()

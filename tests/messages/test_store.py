@@ -4,6 +4,7 @@ import os
 import resource
 import stat
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -233,3 +234,62 @@ def write_in_pieces(writer: Writer, size: int) -> None:
     with writer:
         for _ in range(size // 5000):
             writer.write(bytes(5000))
+
+
+def file_of(store: Store, day: str, *, age: dt.timedelta = dt.timedelta(days=30)) -> Path:
+    """Put a file into the folder of that day."""
+    path = store.root / day / f"{uuid.uuid4().hex}.raw"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    then = time.time() - age.total_seconds()
+    os.utime(path, (then, then))
+    return path
+
+
+WEEK = dt.timedelta(days=7)
+
+
+def no_row(_start: str) -> list[str]:
+    return []
+
+
+def test_a_file_that_no_row_names_is_swept_after_a_week(store: Store) -> None:
+    named, orphan = file_of(store, "2026/01/02"), file_of(store, "2026/01/02")
+    asked = []
+
+    def rows(start: str) -> list[str]:
+        asked.append(start)
+        return [str(named.relative_to(store.root))]
+
+    assert store.sweep_orphans(WEEK, rows) == 1
+    assert (named.exists(), orphan.exists(), asked) == (True, False, ["2026/01/02/"])
+
+
+def test_one_day_is_swept_at_a_time_and_once(store: Store) -> None:
+    file_of(store, "2026/01/03")
+    file_of(store, "2025/12/31")
+    days = []
+
+    def rows(start: str) -> list[str]:
+        days.append(start)
+        return []
+
+    for _ in range(4):
+        store.sweep_orphans(WEEK, rows)
+    assert days == ["2025/12/31/", "2026/01/03/"]
+
+
+def test_a_young_file_is_no_orphan(store: Store) -> None:
+    today = f"{dt.datetime.now(dt.UTC):%Y/%m/%d}"
+    young = [file_of(store, today), file_of(store, "2026/01/02", age=dt.timedelta(days=6))]
+    assert store.sweep_orphans(WEEK, no_row) == 0
+    assert all(path.exists() for path in young)
+
+
+def test_files_of_another_database_are_not_taken_for_orphans(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = [file_of(store, "2026/01/02") for _ in range(101)]
+    assert store.sweep_orphans(WEEK, no_row) == 0
+    assert all(path.exists() for path in foreign)
+    assert "101 of 101 files" in caplog.text

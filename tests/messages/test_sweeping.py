@@ -3,9 +3,12 @@
 import datetime as dt
 import os
 import time
+import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from messages import sweeping
@@ -117,3 +120,34 @@ def test_quarantine_is_not_looked_through_at_every_sweep(
     sweep()
     assert path.exists()
     path.unlink()
+
+
+def test_files_that_rows_name_are_kept_and_others_are_not(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setattr(sweeping, "_cleaning", sweeping._Cleaning())
+    keys = [f"2026/01/02/{uuid.uuid4().hex}.{kind}" for kind in ("raw", "payload", "wire", "mdn")]
+    orphan = f"2026/01/02/{uuid.uuid4().hex}.raw"
+    raw, payload, wire, mdn = keys
+    names = {"raw_key": raw, "payload_key": payload, "wire_key": wire}
+    received(factories.bare_connection(), state="accepted", **names)
+    MDN.objects.create(direction="inbound", state="unmatched", body_key=mdn)
+    store = get_store()
+    (store.root / "2026/01/02").mkdir(parents=True)
+    for key in (*keys, orphan):
+        (store.root / key).touch()
+        os.utime(store.root / key, (0, 0))
+    sweep()
+    left = [key for key in (*keys, orphan) if (store.root / key).exists()]
+    assert left == keys
+
+
+def test_every_column_that_names_a_stored_file_is_asked() -> None:
+    length = Message._meta.get_field("raw_key").max_length
+    found = {
+        (model, field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if field.name.endswith("_key") and getattr(field, "max_length", None) == length
+    }
+    assert {*sweeping.KEYS} == found
