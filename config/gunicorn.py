@@ -7,6 +7,7 @@ middle of a body would hold a thread for ever. The sockets' own time-outs end th
 import signal
 import socket
 import struct
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db import connections
 from config import settings
 from config.processes import die_with_parent
 from config.tls import ServerTLS
+from messages import intake
 
 bind = settings.AS2_BIND
 wsgi_app = "config.wsgi:application"
@@ -49,6 +51,14 @@ if settings.AS2_TLS_CERT:
     def ssl_context(_config: Any, _default: Any) -> ServerTLS:
         """Wrap connections by our own policy, and with the certificate of now."""
         return _tls
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    """Name the fields that came more than once: the environment has them joined into one."""
+    names = Counter(name for name, _value in request.headers)
+    repeated = [name for name in intake.SINGLE if names[name.upper()] > 1]
+    if repeated:
+        request.headers.append((intake.REPEATED, ", ".join(repeated)))
 
 
 def when_ready(server: Any) -> None:

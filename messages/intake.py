@@ -24,6 +24,11 @@ from messages.watchdog import Watched, watchdog
 
 Environ = Mapping[str, Any]
 
+#: Fields that decide who sent what: two of one kind may be read in two ways (HDR-07, threats R2).
+SINGLE = ("AS2-From", "AS2-To", "Message-ID", "Content-Type")
+#: The field by which the server says which of those it has seen repeatedly.
+REPEATED = "AS2-GATEWAY-REPEATED"
+
 #: Bytes of the first reads, which also bounds what a slow peer is waited for, and of later ones.
 _FIRST_READS = 64 * 1024
 _LATER_READS = 256 * 1024
@@ -66,8 +71,11 @@ def read_headers(environ: Environ) -> Headers:
     """Take the request's header fields from the environment, names spelt as RFC 4130 spells them.
 
     The server has unfolded and joined them; a TAB left over counts as a space (HTTP-23). Raises
-    Refused for more or longer fields than are allowed.
+    Refused for more or longer fields than are allowed, and for two of a kind that must be one.
     """
+    repeated = str(environ.get(f"HTTP_{REPEATED.replace('-', '_')}") or "")[:100]
+    if repeated:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"More than one field came of: {repeated}.")
     fields = tuple(
         (_field_name(key), value.replace("\t", " ").strip())
         for key, value in environ.items()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from http import HTTPStatus
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_a_message_in_chunks_is_taken(vendor: Gateway, payload: bytes) -> None:
     sent = message(payload)
     verify(client.send(vendor, client.chunked(sent)), sent)
     assert handed_over_once(vendor, payload)
+
+
+def test_a_message_with_two_senders_is_refused(
+    vendor: Gateway, records: Records, payload: bytes
+) -> None:
+    sent = message(payload)
+    with closing(client.connect(vendor)) as peer:
+        twice = b"\r\nAS2-From: MALLORY\r\nAS2-From: "
+        peer.sendall(request(sent).replace(b"\r\nAS2-From: ", twice, 1))
+        reply = read_answer(peer)
+    assert (reply.status, b"AS2-From" in reply.body) == (HTTPStatus.BAD_REQUEST, True)
+    assert known(records, sent) == 0
 
 
 def test_a_client_of_http_1_0_is_answered_and_hung_up_on(vendor: Gateway, payload: bytes) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from as2gateway.headers import Headers
 from messages.intake import (
+    SINGLE,
     BodyLimits,
     Refused,
     check_headers,
@@ -178,6 +179,14 @@ def test_header_fields_come_as_they_were_sent() -> None:
         "MIME-Version": "1.0",
         "Disposition-Notification-To": "x",
     }
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_two_fields_that_must_be_one_are_refused(name: str) -> None:
+    request = post(fields={"X": "y"}).replace(b"X: y", f"{name}: a\r\n{name.lower()}: b".encode())
+    with environment(request) as environ, pytest.raises(Refused, match=name) as refused:
+        read_headers(environ)
+    assert refused.value.status == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize(

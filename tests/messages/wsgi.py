@@ -10,6 +10,8 @@ from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import create
 
+from config.gunicorn import pre_request
+
 CLIENT = ("192.0.2.7", 4711)
 SERVER = ("127.0.0.1", 8000)
 
@@ -36,6 +38,7 @@ def conversation(talk: Callable[[socket.socket], None]) -> Iterator[dict[str, An
     try:
         config = Config()
         parsed = next(RequestParser(config, server, CLIENT))
+        pre_request(None, parsed)
         yield create(parsed, server, CLIENT, SERVER, config)[1]
     finally:
         server.close()
