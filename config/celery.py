@@ -5,7 +5,7 @@ import os
 import signal
 import warnings
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 
@@ -16,7 +16,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Celery warns root for the sake of pickled tasks; ours are JSON.
 warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
 
-app = Celery("as2gateway")
+
+class GatewayTask(Task):  # type: ignore[type-arg]  # generic in its stubs only
+    """What all tasks have in common."""
+
+    Request = "config.calls:Call"
+
+
+app = Celery("as2gateway", task_cls=GatewayTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -1,5 +1,6 @@
 """Two gateways on PostgreSQL and Redis, and what they do when Redis forgets, or is gone."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,8 @@ from tests.functional.pair import PATIENCE, Pair, running_pair
 from tests.functional.permutations import ASYNC, USUAL
 from tests.gateway_process import wait_for
 from tests.messages import sender
+from tests.messages.partner import Partner
+from tests.messages.servers import Peer, serve
 
 DIRECTIONS = ("a to b", "b to a")
 RELATIONS = (USUAL.name, ASYNC.name)
@@ -63,9 +66,34 @@ def switch(redis_server: str) -> Iterator[RedisSwitch]:
     switch.off()
 
 
+class SlowPartner:
+    """A partner of VENDOR's, who answers when told to."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+
+    def __call__(self, connection: socket.socket, octets: bytes) -> None:
+        self.may_answer.wait(PATIENCE)
+        Partner().answers(connection, octets)
+
+
+@pytest.fixture(scope="module")
+def slow() -> SlowPartner:
+    return SlowPartner()
+
+
+@pytest.fixture(scope="module")
+def slow_server(slow: SlowPartner) -> Iterator[Peer]:
+    with serve(slow) as peer:
+        yield peer
+
+
 @pytest.fixture(scope="module")
 def pair(
-    tmp_path_factory: pytest.TempPathFactory, switch: RedisSwitch, postgres_server: str
+    tmp_path_factory: pytest.TempPathFactory,
+    switch: RedisSwitch,
+    postgres_server: str,
+    slow_server: Peer,
 ) -> Iterator[Pair]:
     relations = [USUAL.relation, ASYNC.relation]
     env_a, env_b = (
@@ -73,7 +101,7 @@ def pair(
         for n in (0, 1)
     )
     with running_pair(tmp_path_factory.mktemp("services"), relations, env_a, env_b) as pair:
-        client.set_up(pair.b.gateway)
+        client.set_up(pair.b.gateway, SLOW=slow_server.url)
         yield pair
 
 
@@ -137,3 +165,20 @@ def test_without_redis_messages_are_taken_and_go_on_when_it_is_back(
     check_all_arrive_once(pair, documents)
     wait_for(lambda: client.copies(pair.b.gateway, payload), PATIENCE, "the document")
     assert client.copies(pair.b.gateway, payload) == 1
+
+
+def test_a_worker_that_was_busy_when_redis_went_goes_on_when_it_is_back(
+    pair: Pair, switch: RedisSwitch, slow: SlowPartner, slow_server: Peer
+) -> None:
+    name, documents = f"{uuid4().hex[:6]}.edi", new_documents(4)
+    (pair.b.gateway.outbox / "VENDOR" / "SLOW" / name).write_bytes(client.document())
+    pair.wait_for(lambda: slow_server.requests, "a worker that is busy")
+    switch.off()
+    try:
+        slow.may_answer.set()
+        # The task ends now, and the worker cannot tell the broker.
+        assert pair.wait_until_sent(pair.b, name)["state"] == "delivered"
+    finally:
+        switch.on()
+    drop_everywhere(pair, documents)
+    check_all_arrive_once(pair, documents)
