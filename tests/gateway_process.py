@@ -25,7 +25,7 @@ from tests import services
 ROOT = Path(__file__).resolve().parent.parent
 
 # Seconds. Imports, migrations and three programs on a machine that runs other tests, too.
-START_TIMEOUT = 90.0
+START_TIMEOUT = 240.0
 STOP_TIMEOUT = 15.0
 COMMAND_TIMEOUT = 120.0
 
