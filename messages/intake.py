@@ -25,7 +25,8 @@ from messages.watchdog import Watched, watchdog
 Environ = Mapping[str, Any]
 
 #: Fields that decide who sent what: two of one kind may be read in two ways (HDR-07, threats R2).
-SINGLE = ("AS2-From", "AS2-To", "Message-ID", "Content-Type")
+#: Content-Type and Content-Length are such, too, and the server itself refuses two of them.
+SINGLE = ("AS2-From", "AS2-To", "Message-ID")
 #: The field by which the server says which of those it has seen repeatedly.
 REPEATED = "AS2-GATEWAY-REPEATED"
 
