@@ -11,6 +11,7 @@ from as2gateway.policy import MDNMode
 from messages import backoff
 from messages.models import MDN, ErrorClass, Message, State
 from messages.transport import Answer, TransportError
+from partners.encryption import KeyRingError
 
 #: Statuses after which the same bytes may well be taken later (REL-02, SD10).
 _LATER = frozenset({408, 425, 429})
@@ -64,6 +65,12 @@ def of_own_fault(error: OSError) -> Outcome:
         "See to the disk of the store; the message is tried again."
     )
     return Outcome(State.QUEUED, "disk", text, counts=False)
+
+
+def of_key_ring(error: KeyRingError) -> Outcome:
+    """A private key cannot be read: the partner has not been asked."""
+    text = f"The message could not be built: {error} Then it is sent by itself."
+    return Outcome(State.QUEUED, "key-ring", text, counts=False)
 
 
 def missing(error: FileNotFoundError) -> Outcome:

@@ -27,6 +27,7 @@ from messages.message_ids import new_message_id
 from messages.models import Direction, Message, State
 from messages.outcomes import Outcome
 from messages.store import Kind, get_store
+from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.policies import PolicyError
 
@@ -183,6 +184,8 @@ def _try(claim: Claim) -> None:
         tried = attempting.attempt(claim, wire.build(claim, timezone.now()))
     except (PolicyError, ValueError) as error:
         settle(message, outcomes.unbuildable(error))
+    except KeyRingError as error:
+        settle(message, outcomes.of_key_ring(error))
     except FileNotFoundError as error:
         settle(message, outcomes.missing(error))
     except OSError as error:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
 from django.db import IntegrityError
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from as2gateway.errors import DecryptionFailed
 from audit.models import AuditEvent
@@ -345,6 +346,18 @@ def test_a_missing_certificate_fails_the_message_and_is_named() -> None:
     assert (message.state, message.failure_code) == (State.FAILED, "not-built")
     assert "no certificate of Amazon to encrypt to" in message.failure_text
     assert not message.attempt_rows.exists()
+
+
+def test_a_key_that_cannot_be_read_costs_no_attempt(partner: Partner, settings: Settings) -> None:
+    message = enqueue(connection(max_attempts=1), [ORDER])
+    ring = settings.AS2_KEY_RING
+    settings.AS2_KEY_RING = [Fernet.generate_key().decode()]
+    send(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.failure_code, message.tries) == (State.QUEUED, "key-ring", 0)
+    assert "not in AS2_KEY_RING" in message.failure_text
+    settings.AS2_KEY_RING = ring
+    assert again(message, partner.answers).state == State.DELIVERED
 
 
 @pytest.mark.parametrize("built", [False, True])
