@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
@@ -30,6 +31,8 @@ ANSWER_LIMIT = 1024 * 1024
 _PIECE = 64 * 1024
 #: Bytes a second: a partner that reads more slowly than this all the time is given up.
 _SLOWEST = 4096
+#: Lines in a row that are no header field; as many fields as the standard library takes.
+_MOST_LINES = 100
 #: Characters of an answer that is none which are repeated in the fault's text.
 _QUOTED = 200
 _PORTS = {"http": 80, "https": 443}
@@ -150,7 +153,12 @@ def _connect(target: Url, options: PostOptions) -> socket.socket:
     if target.scheme == "http":
         return sock
     context = options.tls or client_context(ClientPolicy())
-    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except OSError as error:  # the peer has hung up already
+        sock.close()
+        text = f"no TLS connection with {host}: {error.strerror or error}"
+        raise TransportError(ErrorClass.TLS, text) from error
 
 
 def _peer(sock: socket.socket) -> str:
@@ -182,15 +190,46 @@ def _handshake(sock: socket.socket, facts: Facts) -> Facts:
     )
 
 
+class _FieldLines:
+    """The lines of a response's head, without those that are no header field.
+
+    The standard library takes such a line for the end of the head, and the fields that follow for
+    a part of the body: what the answer is, and how long, would be lost.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._in_fields = False
+        self.close = file.close
+
+    def readline(self, limit: int) -> bytes:
+        """Read the status line, and then fields, their folds, and the empty line."""
+        for _ in range(_MOST_LINES):
+            line = self._file.readline(limit)
+            if not self._in_fields or b":" in line or not line.strip(b"\r\n") or line[0] in b" \t":
+                self._in_fields = bool(line.strip(b"\r\n"))
+                return line
+        raise http.client.HTTPException(f"it has {_MOST_LINES} lines that are no header field")
+
+
 class _FinalResponse(http.client.HTTPResponse):
     """Passes over every interim response (SND-04); the standard library knows only 100."""
 
     def begin(self) -> None:
-        super().begin()
+        self._begin()
         while 100 <= self.status < 200:  # noqa: PLR2004  the class of interim statuses
             del self.headers
             self.headers = self.msg = None  # type: ignore[assignment]  # "not begun" in begin()
+            self._begin()
+
+    def _begin(self) -> None:
+        file = self.fp
+        self.fp = _FieldLines(file)  # type: ignore[assignment]  # lines are all that begin() reads
+        try:
             super().begin()
+        finally:
+            if not file.closed:
+                self.fp = file
 
 
 class _Connection(HTTPConnection):

@@ -1,5 +1,6 @@
 """Transport: what a partner's server sees of a POST, and what each kind of answer comes to."""
 
+import errno
 import gzip
 import socket
 import ssl
@@ -87,6 +88,22 @@ def test_fields_of_the_answer_keep_their_spelling_and_lose_their_folds() -> None
         found = send(peer.url)
     assert ("AS2-From", "x") in found.headers.fields
     assert found.headers.get("content-type") == "a/b; c=d"
+
+
+@pytest.mark.parametrize(
+    "head", ["HTTP/1.1 200 OK", "HTTP/1.1 102 Wait\r\nodd\r\n\r\nHTTP/1.1 200 OK"]
+)
+def test_a_line_that_is_no_field_hides_none_of_those_after_it(head: str) -> None:
+    lines = [head, "no field", "Content-Type: a/b;", " c=d", "", "yes: no"]
+    with serve("\r\n".join(lines).encode()) as peer:
+        found = send(peer.url)
+    assert (found.headers.get("Content-Type"), found.body) == ("a/b; c=d", b"yes: no")
+
+
+def test_a_head_without_end_is_no_http() -> None:
+    with serve(b"HTTP/1.1 200 OK\r\n" + 101 * b"no field\r\n") as peer:
+        found = fault(peer.url)
+    assert (found.error_class, found.text[:24]) == (ErrorClass.ANSWER, "the answer is not proper")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -308,6 +325,20 @@ def test_a_server_without_tls_is_a_fault_of_tls(authority: trustme.CA) -> None:
     with serve(answer()) as peer:
         error = fault(peer.url.replace("http:", "https:"), trusting(authority))
     assert error.error_class is ErrorClass.TLS
+
+
+def test_a_peer_that_hangs_up_before_tls_is_a_fault_of_tls() -> None:
+    class Gone(ssl.SSLContext):
+        def wrap_socket(self, *_args: object, **_options: object) -> ssl.SSLSocket:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    options = PostOptions(connect_timeout=2, tls=Gone(ssl.PROTOCOL_TLS_CLIENT))
+    with serve(b"") as peer:
+        found = fault(f"https://localhost:{peer.port}/", options)
+    assert (found.error_class, found.text) == (
+        ErrorClass.TLS,
+        "no TLS connection with localhost: Connection reset by peer",
+    )
 
 
 def test_tls_1_1_is_refused(authority: trustme.CA) -> None:
