@@ -5,7 +5,12 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -16,6 +21,7 @@ from partners.inspecting import inspect
 from partners.models import APIKeyPair
 from tests import factories
 from tests.factories import DAY, YEAR, identity
+from tests.partners.test_importing import as_pkcs12
 
 OURS = identity("VENDOR")
 
@@ -103,10 +109,20 @@ OLD = factories.certificate("OLD", start=timezone.now() - 2 * YEAR, lifetime=DAY
         (OLD.der, "expired on"),
         (OURS.key_pem.decode().encode("utf-16"), "is UTF-16, as PowerShell"),
         (b"\xef\xbb\xbf" + OURS.key_pem, "byte order mark"),
+        (
+            OURS.private_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+            "OpenSSH's own format: ssh-keygen -p -m PKCS8 -f FILE converts it",
+        ),
     ],
 )
 def test_problems_are_named(data: bytes, problem: str) -> None:
     assert problem in " ".join(inspect(data, None, timezone.now()).problems)
+
+
+def test_a_pkcs12_file_is_inspected() -> None:
+    found = inspect(as_pkcs12(OURS, chain=(identity("CA"),)), "open sesame", timezone.now())
+    assert (found.kind, found.problems) == ("a PKCS#12 file", ())
+    assert [value for name, value in found.facts if name == "subject"] == ["CN=VENDOR", "CN=CA"]
 
 
 @pytest.mark.django_db
@@ -156,3 +172,11 @@ def test_a_key_that_is_not_there_is_said(tmp_path: Path) -> None:
     words = ("--organization", "VENDOR", "--name", "x", "--out", tmp_path / "k", "--yes")
     with pytest.raises(CommandError, match="VENDOR has no key pair called x"):
         told("export_key", *words)
+
+
+@pytest.mark.django_db
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    factories.key_pair(factories.organization())
+    words = ("--organization", "VENDOR", "--name", "key-1", "--yes")
+    with pytest.raises(CommandError, match="No such file or directory"):
+        told("export_key", *words, "--out", tmp_path / "nowhere" / "k")

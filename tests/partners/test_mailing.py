@@ -67,6 +67,12 @@ def test_a_notice_arrives(inbox: Inbox) -> None:
     assert Notice.objects.get().mailed_at == NOW
 
 
+def test_a_calm_notice_does_not_shout(inbox: Inbox) -> None:
+    notice(urgent=False)
+    mailing.mail_notices(NOW)
+    assert inbox.mails[0]["Importance"] is None
+
+
 def test_it_arrives_once(inbox: Inbox) -> None:
     notice()
     assert [mailing.mail_notices(NOW), mailing.mail_notices(NOW + DAY)] == [1, 0]

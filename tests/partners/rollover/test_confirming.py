@@ -3,11 +3,12 @@
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from audit.models import AuditEvent
 from partners.models import Confirmation, Connection, Rollover
-from partners.rollover import used
-from partners.rollover.announcing import letter, mail, pretty
+from partners.rollover import confirming, used
+from partners.rollover.announcing import CannotMail, letter, mail, pretty, send
 from partners.rollover.confirming import acknowledge, tell
 from tests.factories import DAY
 from tests.partners.rollover import moments
@@ -107,3 +108,29 @@ def test_the_mail_brings_the_public_certificate_and_no_key(row: Connection) -> N
 
 def test_a_fingerprint_is_written_as_people_compare_it() -> None:
     assert pretty("00ff1a") == "00:FF:1A"
+
+
+def test_of_two_messages_at_once_one_confirms(row: Connection) -> None:
+    moments.theirs(row)
+    pk = Confirmation.objects.get().pk
+    # Both have read that it is open.
+    confirming._confirm(pk, NOW)
+    confirming._confirm(pk, NOW + DAY)
+    assert Confirmation.objects.get().confirmed_at == NOW
+
+
+def test_the_partners_own_certificate_needs_no_letter(row: Connection) -> None:
+    [rollover] = moments.theirs(row)
+    with pytest.raises(CannotMail, match="the partner's own certificate"):
+        send(rollover.confirmations.get())
+
+
+def test_a_mail_server_that_is_away_is_said(row: Connection, settings: Settings) -> None:
+    settings.AS2_MAIL = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens
+    row.partner.email = "edi@amazon.example"
+    row.partner.save()
+    confirmation = moments.ours(row.organization).confirmations.get()
+    with pytest.raises(CannotMail, match="The mail server did not take it"):
+        send(confirmation)

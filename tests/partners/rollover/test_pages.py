@@ -23,6 +23,7 @@ from partners.models import (
     RolloverState,
     Scope,
 )
+from partners.noticing import make_notices
 from partners.rollover import used
 from partners.rollover.announcing import pretty
 from tests import factories
@@ -356,3 +357,65 @@ def test_without_a_mail_server_the_letter_can_be_copied(
     row.partner.save()
     assert "There is no mail server" in act(admin_client, rollover, "mail", confirmation=pk)
     assert Confirmation.objects.get().told_at is None
+
+
+def test_the_page_tells_the_whole_way(admin_client: Client, row: Connection) -> None:
+    rollover = plan(admin_client, row, when="now", start="")
+    Confirmation.objects.update(confirmed_at=timezone.now())
+    text = words(admin_client.get(page_of(rollover)))
+    assert "and confirmed" in text
+    assert "The old one is retired a week after that." in text
+    act(admin_client, rollover, "retire")
+    text = words(admin_client.get(page_of(rollover)))
+    assert "The new certificate is used, the old one is retired." in text
+
+
+def test_a_partner_was_told(admin_client: Client, row: Connection) -> None:
+    admin_client.post(
+        our_page(row), {"name": "next", "kind": "rsa-2048", "days": "730", "when": "now"}
+    )
+    rollover, told = Rollover.objects.get(), Confirmation.objects.get()
+    act(admin_client, rollover, "tell", confirmation=told.pk)
+    told.refresh_from_db()
+    assert (str(told), told.step) == ("VENDOR → AMAZON", "told")
+
+
+def test_another_ones_confirmation_is_not_found(admin_client: Client, row: Connection) -> None:
+    admin_client.post(
+        our_page(row), {"name": "next", "kind": "rsa-2048", "days": "730", "when": "now"}
+    )
+    door = reverse("admin:partners_rollover_act", args=(Rollover.objects.get().pk,))
+    for pk in ("", "x", "0"):
+        fields = {"act": "tell", "confirmation": pk}
+        assert admin_client.post(door, fields).status_code == 404
+
+
+def test_what_is_not_there_is_not_found(admin_client: Client, row: Connection) -> None:
+    pair = KeyPair.objects.get().pk
+    for door, arguments, status in (
+        ("keypair_download", (pair, "p12"), 404),
+        ("keypair_download", (0, "pem"), 404),
+        ("keypair_request_certificate", (0,), 404),
+        ("partner_renew_certificate", (0,), 404),
+        ("organization_renew_key", (0,), 404),
+        ("apikeypair_download", (0,), 404),
+        ("rollover_change", (0,), 302),
+    ):
+        answer = admin_client.get(reverse(f"admin:partners_{door}", args=arguments))
+        assert answer.status_code == status, door
+
+
+def test_a_certificate_of_somebody_else_is_no_successor(
+    admin_client: Client, row: Connection
+) -> None:
+    ours = identity("VENDOR-2")
+    file = SimpleUploadedFile("k.pem", ours.key_pem + identity("B").certificate.pem().encode())
+    fields = {"name": "x", "kind": "rsa-2048", "days": "1", "when": "now", "file": file}
+    assert "do not belong together" in words(admin_client.post(our_page(row), fields))
+
+
+def test_notices_are_listed(admin_client: Client, row: Connection) -> None:
+    make_notices(identity("AMAZON").certificate.not_after - 3 * DAY)
+    text = words(admin_client.get(reverse("admin:partners_notice_changelist")))
+    assert "urgent" in text
+    assert "The certificate of Amazon for VENDOR → AMAZON" in text
