@@ -29,9 +29,11 @@ from as2gateway.events import (
     UnverifiedPayload,
     Verdict,
 )
+from as2gateway.features import Feature
 from as2gateway.headers import Headers
 from as2gateway.mdn import Expected, MDNReport, UnverifiedMDN, is_mdn, read_mdn, verify_mdn
 from as2gateway.mic import MIC
+from as2gateway.mic_variants import matched_variant, mic_again
 from as2gateway.policy import (
     DecryptionKey,
     InboundPolicy,
@@ -41,6 +43,7 @@ from as2gateway.policy import (
     PayloadInfo,
     SigningKey,
 )
+from as2gateway.quirks import MICVariant, Quirks
 from as2gateway.request import AS2Request, MDNRequest, read_request
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "Engine",
     "Expected",
     "Facts",
+    "Feature",
     "Headers",
     "InboundPolicy",
     "KeyTransport",
@@ -68,9 +72,11 @@ __all__ = [
     "MDNMode",
     "MDNReport",
     "MDNRequest",
+    "MICVariant",
     "MalformedRequest",
     "OutboundPolicy",
     "PayloadInfo",
+    "Quirks",
     "Reading",
     "Receiver",
     "Rejected",
@@ -83,6 +89,8 @@ __all__ = [
     "get_engine",
     "is_mdn",
     "join",
+    "matched_variant",
+    "mic_again",
     "read_mdn",
     "read_request",
     "verify_mdn",

@@ -64,13 +64,11 @@ class Splitter:
 
     def feed(self, data: bytes) -> None:
         """Take the next octets. Raises MalformedMessage, LimitExceeded."""
-        for _ in self._layer.feed(data):
-            pass
+        tuple(self._layer.feed(data))
 
     def end(self) -> tuple[Attachment, ...]:
         """Say that the payload is complete. Raises MalformedMessage, LimitExceeded."""
-        for _ in self._layer.end():
-            pass
+        tuple(self._layer.end())
         return self._layer.result
 
 
@@ -100,8 +98,7 @@ def _read_attachments(
         start = source.taken
         layer: Layer[None, _Part] = Layer(_read_part)
         last = yield from pour(mime.read_part(source, boundary), layer.feed)
-        for _ in layer.end():
-            pass
+        tuple(layer.end())
         part = layer.result
         # Nothing after a delimiter: it was the last, and lacked its hyphens (MIME-13).
         if not (last and found and part.empty):

@@ -81,6 +81,11 @@ def test_the_hyphens_of_the_last_delimiter_may_be_missing(body: bytes) -> None:
     assert documents(payload, accepted(verdict).facts) == [b"<po/>\r\n", PDF, b"no fields"]
 
 
+def test_the_last_attachment_may_go_on_to_the_end() -> None:
+    payload, verdict = read_entity(related(BODY[: BODY.rindex(b"\r\n--AAA--")]), OPEN)
+    assert documents(payload, accepted(verdict).facts)[-1] == b"no fields"
+
+
 def test_other_multiparts_are_one_document_unless_the_policy_says_so() -> None:
     entity = Entity((RELATED.replace("related", "mixed"),), BODY)
     payload, verdict = read_entity(entity, OPEN)
