@@ -1,4 +1,4 @@
-"""Links between documents lead somewhere."""
+"""Documents lead somewhere, and leave out no command, no check and no setting."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from partners.models import Connection
+
 ROOT = Path(__file__).resolve().parent.parent
+APPS = ("audit", "config", "messages", "partners")
 FOLDERS = ("docs", "tests", "bench", "deploy", "scripts")
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
@@ -17,6 +20,7 @@ _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+_CHECK = re.compile(r'\bid="(\w+\.[EW]\d{3})"')
 
 
 def _targets(path: Path) -> Iterator[tuple[str, str]]:
@@ -46,3 +50,38 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 def test_documents_do_link_to_each_other() -> None:
     assert any(file for path in DOCUMENTS for file, _anchor in _targets(path))
+
+
+def _for_operators() -> str:
+    return "\n".join(path.read_text() for path in DOCUMENTS)
+
+
+def test_every_command_is_explained() -> None:
+    commands = [
+        path.stem
+        for app in APPS
+        for path in (ROOT / app / "management" / "commands").glob("[!_]*.py")
+    ]
+    text = _for_operators()
+    assert commands
+    lost = [name for name in commands if not re.search(rf"(?:manage\.py |`){name}\b", text)]
+    assert sorted(lost) == []
+
+
+def test_every_check_is_explained() -> None:
+    sources = [(ROOT / app / "checks.py") for app in APPS if (ROOT / app / "checks.py").is_file()]
+    made = {check for path in sources for check in _CHECK.findall(path.read_text())}
+    explained = re.findall(r"^\| `(\w+\.[EW]\d{3})` \|", _for_operators(), re.MULTILINE)
+    assert sorted(explained) == sorted(made)
+
+
+def test_every_setting_of_a_connection_has_a_key_that_is_named() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"`(\w+)`|^\W+(\w+): ", text, re.MULTILINE))
+    words = {word for pair in named for word in pair}
+    settings = [
+        field.name
+        for field in Connection._meta.concrete_fields
+        if field.editable and not field.primary_key and field.name != "partner"  # it stands above
+    ]
+    assert [name for name in settings if name not in words] == []
