@@ -37,6 +37,8 @@ def find_accepted(arrival: Arrival) -> Message | None:
     return Message.objects.get(pk=found[0]) if found else None
 
 
+_WAIT_FOR_COPIES = "SELECT pg_advisory_xact_lock(%s)"
+
 _FIND_REPLAYED = """
     SELECT message_id FROM as2_messages_message
     WHERE replay_key = %s AND direction = %s AND state = %s AND connection_id = %s AND id <> %s
@@ -47,6 +49,8 @@ _FIND_REPLAYED = """
 def find_replayed(message: Message) -> str | None:
     """Find the Message-ID under which an accepted message's octets were accepted before (R19).
 
+    Call it inside the transaction that accepts the message.
+
     Header fields are not signed, so anybody who has recorded a message can send it again under a
     new Message-ID; some products do so by themselves.
     """
@@ -55,6 +59,10 @@ def find_replayed(message: Message) -> str | None:
     state = (Direction.INBOUND.value, State.ACCEPTED.value)
     key = (message.replay_key, *state, message.connection_id, message.pk)
     with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            # Of two at once neither would see the other: one waits here until the other's commit.
+            # SQLite has one writer at a time anyway.
+            cursor.execute(_WAIT_FOR_COPIES, (int(message.replay_key[:15], 16),))
         cursor.execute(_FIND_REPLAYED, key)
         found = cursor.fetchone()
     return str(found[0]) if found else None

@@ -159,6 +159,25 @@ def test_the_same_octets_under_a_new_id_are_answered_and_held(
     assert release(second, "olga")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_same_octets_under_many_ids_at_once_are_handed_over_once(
+    committed: Connection,
+) -> None:
+    sent = message()
+    copies = [sent.with_fields(Message_ID=f"<{number}@amazon.example>") for number in range(6)]
+
+    def send(copy: Sent) -> None:
+        try:
+            copy.send()
+        finally:
+            db.connections.close_all()
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        list(pool.map(send, copies))
+    states = sorted(Delivery.objects.values_list("state", flat=True))
+    assert states == [*5 * ["held"], "queued"]
+
+
 def test_other_octets_around_the_same_content_key_are_held(connection: Connection) -> None:
     sent = message()
     sent.send()
