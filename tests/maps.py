@@ -49,7 +49,7 @@ def missing_tests(text: str) -> list[str]:
     """Return the tests that a text names and that do not exist."""
     named = set(TEST.findall(text))
     assert named, "no test is named at all"
-    return sorted(f"{file}::{test}" for file, test in named if test not in _tests_in(file))
+    return sorted(f"{file}::{test}" for file, test in named if test not in functions_of(file))
 
 
 def holds_only_tests(cell: str) -> bool:
@@ -68,7 +68,8 @@ def _is_there(path: Path) -> bool:
 
 
 @cache
-def _tests_in(file: str) -> frozenset[str]:
+def functions_of(file: str) -> frozenset[str]:
+    """Return the names of all functions in a file below tests/, which may not exist."""
     path = ROOT / "tests" / file
     if not path.is_file():
         return frozenset()

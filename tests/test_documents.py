@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from partners.models import Connection
+from tests.maps import ROOT, functions_of
 
-ROOT = Path(__file__).resolve().parent.parent
 APPS = ("audit", "config", "messages", "partners")
 FOLDERS = ("docs", "tests", "bench", "deploy", "scripts")
 DOCUMENTS = [
@@ -20,6 +20,8 @@ _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+#: a test by its file and name, the end of which may be left out
+_TEST = re.compile(r"`([\w/]+\.py)::(\w+?)(_…)?`")
 _CHECK = re.compile(r'\bid="(\w+\.[EW]\d{3})"')
 
 
@@ -50,6 +52,17 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 def test_documents_do_link_to_each_other() -> None:
     assert any(file for path in DOCUMENTS for file, _anchor in _targets(path))
+
+
+def test_every_test_that_reliability_names_exists() -> None:
+    named = _TEST.findall((ROOT / "docs" / "reliability.md").read_text())
+    assert named
+    lost = [
+        f"{file}::{name}"
+        for file, name, cut in named
+        if not any(test.startswith(name) if cut else test == name for test in functions_of(file))
+    ]
+    assert lost == []
 
 
 def _for_operators() -> str:
