@@ -9,14 +9,15 @@ from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from config.models import Heartbeat
 from config.tasks import BACKGROUND
-from messages.models import MDN, Delivery, Message
+from messages.models import MDN, Delivery, Direction, Message
+from partners.models import ConnectionState
 
 # Work that is due for longer than this waits for a worker that does not come.
 MAX_WAIT: Final = dt.timedelta(minutes=5)
@@ -98,13 +99,12 @@ def check_background() -> Check:
 
 
 def check_backlog() -> Check:
-    """See how long the longest waiting work is due."""
+    """See how long the longest waiting work is due; what is parked waits on purpose."""
     now = timezone.now()
+    parked = Q(direction=Direction.OUTBOUND) & ~Q(connection__state=ConnectionState.ACTIVE)
+    work = (Message.objects.exclude(parked), MDN.objects.all(), Delivery.objects.all())
     try:
-        first = [
-            model.objects.filter(due_at__lte=now).aggregate(at=Min("due_at"))["at"]
-            for model in (Message, MDN, Delivery)
-        ]
+        first = [rows.filter(due_at__lte=now).aggregate(at=Min("due_at"))["at"] for rows in work]
     except DatabaseError:
         return Check(ok=False, required=False, detail="Unknown without the database.")
     oldest = min((at for at in first if at is not None), default=now)

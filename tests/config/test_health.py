@@ -12,6 +12,9 @@ from pytest_django import Settings
 
 from config.models import Heartbeat
 from config.tasks import BACKGROUND, heartbeat
+from messages.models import Message
+from messages.sending import enqueue
+from tests import factories
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -40,6 +43,16 @@ def test_silent_background_work_degrades_and_keeps_receiving(
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert not answer.json()["checks"]["background"]["ok"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("state", "ok"), [("active", False), ("paused", True)])
+def test_work_that_no_worker_takes_is_told_of_unless_it_is_parked(
+    client: Client, state: str, ok: bool
+) -> None:
+    enqueue(factories.bare_connection(state=state), [b"order"])
+    Message.objects.update(due_at=timezone.now() - dt.timedelta(hours=1))
+    assert client.get("/readyz").json()["checks"]["backlog"]["ok"] is ok
 
 
 @pytest.mark.django_db
