@@ -138,13 +138,21 @@ def post_mdn(mdn_pk: int) -> None:
         _try_later(mdn, attempt, error.text, None)
     except OSError as error:
         # Our own disk: the partner was not asked.
-        text = f"The MDN cannot be read from the store: {error}. See to its disk."
-        mdn.settle(due_at=timezone.now() + _FIRST_GAP, failure_text=text)
-        logger.exception("%s: MDN %s cannot be read", mdn.original_message_id, mdn.pk)
+        _wait_for_store(mdn, error)
     else:
         _note_answer(attempt, answer)
         _settle(mdn, attempt, answer)
     failpoints.hit("mdn.recorded")
+
+
+def _wait_for_store(mdn: MDN, error: OSError) -> None:
+    text = f"The MDN cannot be read from the store: {error}. See to its disk."
+    logger.error("%s: MDN %s cannot be read: %s", mdn.original_message_id, mdn.pk, error)
+    now = timezone.now()
+    if now - mdn.created_at > _GIVE_UP_AFTER:
+        _give_up(mdn, text)
+    else:
+        mdn.settle(due_at=now + _FIRST_GAP, failure_text=text)
 
 
 def _post(mdn: MDN, connection: Connection) -> Answer:

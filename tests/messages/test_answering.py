@@ -123,6 +123,14 @@ def test_a_store_that_cannot_be_read_costs_only_time(queued: MDN) -> None:
     assert "See to its disk" in queued.failure_text
 
 
+def test_an_mdn_that_stays_missing_is_given_up(queued: MDN) -> None:
+    get_store().delete(queued.body_key)
+    with time_machine.travel(timezone.now() + dt.timedelta(days=5, minutes=1)):
+        post_to(queued, answer())
+    assert (queued.state, queued.due_at) == ("failed", None)
+    assert "cannot be read from the store" in queued.failure_text
+
+
 def test_an_mdn_that_another_worker_has_is_left_alone(queued: MDN) -> None:
     assert queued.claim(timezone.now(), dt.timedelta(minutes=15))
     post_mdn(queued.pk)
