@@ -6,19 +6,23 @@ same queue as the calls it makes, and expires when it waits too long, calls cann
 """
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Iterable, Iterator
 
-from django.db.models import F, Model, QuerySet, Window
+from django.db.models import F, Max, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from messages import claims
 from messages.dispatch import Wake, ring
 from messages.models import MDN, Delivery, MDNState, Message
 from messages.models.deliveries import DeliveryState
 from messages.models.messages import OPEN_OUTBOUND, State
 from messages.store import get_store
-from partners.models import ConnectionState
+from partners.models import Connection, ConnectionState
+
+logger = logging.getLogger(__name__)
 
 #: Rows of each kind that one sweep wakes workers for.
 BATCH = 500
@@ -26,6 +30,8 @@ BATCH = 500
 #: longer than AS2_READ_TIMEOUT is refused.
 _ABANDONED = dt.timedelta(hours=1)
 _CLEANING_INTERVAL = 3600.0
+#: Further ahead than any gap (``backoff.CAP``) lets a row be due.
+_FAR = dt.timedelta(days=1)
 #: Until then somebody may still look for what a crash left (threats 4.2).
 _ORPHANED = dt.timedelta(days=7)
 #: Every column that names a file of the store.
@@ -38,7 +44,7 @@ KEYS: tuple[tuple[type[Model], str], ...] = (
 
 
 def sweep() -> int:
-    """Wake workers for what is due; how many calls were made. Once an hour clean the store."""
+    """Wake workers for what is due; how many calls were made. Once an hour clean up."""
     now = timezone.now()
     calls = 0
     for task, keys in _due(now):
@@ -70,6 +76,28 @@ def _sendable(now: dt.datetime) -> QuerySet[Message]:
     return due.annotate(turn=turn).order_by("turn", "due_at")
 
 
+def pull_in(now: dt.datetime) -> int:
+    """Bring near what is due further ahead than anything may be; how many rows.
+
+    Such rows were written while the clock was wrong (threats IN9): set right, it would not reach
+    them for as long as it was ahead. Whoever has claimed one finds it taken and writes nothing.
+    """
+    far = now + _FAR + claims.lease()
+    minutes = Connection.objects.aggregate(longest=Max("mdn_wait_minutes"))["longest"] or 0
+    wait = dt.timedelta(minutes=minutes)
+    waiting = Q(state=State.WAITING)
+    pulled = Message.objects.filter(~waiting, due_at__gt=far).update(due_at=now)
+    # A whole wait for the MDN begins: how much of it is over nobody knows.
+    pulled += Message.objects.filter(waiting, due_at__gt=far + wait).update(due_at=now + wait)
+    pulled += MDN.objects.filter(due_at__gt=far).update(due_at=now)
+    pulled += Delivery.objects.filter(due_at__gt=far).update(due_at=now)
+    if pulled:
+        logger.error(
+            "the clock was set back: %d rows were due only after days, now at once", pulled
+        )
+    return pulled
+
+
 def named_keys(start: str) -> Iterator[str]:
     """Give the keys with this beginning that rows name."""
     for model, column in KEYS:
@@ -78,7 +106,7 @@ def named_keys(start: str) -> Iterator[str]:
 
 
 class _Cleaning:
-    """Removes what crashes left in the store, once an hour in each process."""
+    """Makes good what crashes and a wrong clock have left, once an hour in each process."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -88,6 +116,7 @@ class _Cleaning:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _CLEANING_INTERVAL
+        pull_in(timezone.now())
         get_store().sweep_quarantine(_ABANDONED)
         get_store().sweep_orphans(_ORPHANED, named_keys)
 

@@ -11,7 +11,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from messages import sweeping
+from messages import backoff, sweeping
 from messages.models import MDN, Delivery, Message
 from messages.sending import enqueue
 from messages.store import Kind, get_store
@@ -151,3 +151,27 @@ def test_every_column_that_names_a_stored_file_is_asked() -> None:
         if field.name.endswith("_key") and getattr(field, "max_length", None) == length
     }
     assert {*sweeping.KEYS} == found
+
+
+def test_what_was_put_off_by_a_clock_that_ran_ahead_is_brought_near() -> None:
+    ours = factories.bare_connection(mdn_wait_minutes=60)
+    now, wrong = timezone.now(), timezone.now() + dt.timedelta(days=400)
+    message = received(ours, state="received", due_at=wrong)
+    (waiting,) = queued(ours)
+    Message.objects.filter(pk=waiting.pk).update(state="waiting", due_at=wrong)
+    MDN.objects.create(direction="outbound", state="queued", message=message, due_at=wrong)
+    Delivery.objects.create(message=message, target="x", due_at=wrong)
+    assert sweeping.pull_in(now) == 4
+    hour = dt.timedelta(hours=1)
+    assert [*Message.objects.order_by("pk").values_list("due_at", flat=True)] == [now, now + hour]
+    assert (MDN.objects.get().due_at, Delivery.objects.get().due_at) == (now, now)
+
+
+def test_what_is_put_off_as_long_as_may_be_is_left_alone() -> None:
+    now = timezone.now()
+    ours = factories.bare_connection(mdn_wait_minutes=10_000)
+    (later, waiting) = queued(ours, 2)
+    Message.objects.filter(pk=later.pk).update(due_at=now + backoff.CAP * 1.1)
+    waits = {"state": "waiting", "due_at": now + dt.timedelta(minutes=10_000)}
+    Message.objects.filter(pk=waiting.pk).update(**waits)
+    assert sweeping.pull_in(now) == 0
