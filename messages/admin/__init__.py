@@ -5,12 +5,19 @@ Templates must not have a variable called ``messages``: it is Django's, for flas
 
 from django.contrib import admin
 
+from messages.admin.connections import TestableConnectionAdmin
 from messages.admin.deliveries import DeliveryAdmin
 from messages.admin.mdns import MDNAdmin
 from messages.admin.message_list import MessageAdmin
 from messages.admin.senders import UnknownSenderAdmin
 
-__all__ = ["DeliveryAdmin", "MDNAdmin", "MessageAdmin", "UnknownSenderAdmin"]
+__all__ = [
+    "DeliveryAdmin",
+    "MDNAdmin",
+    "MessageAdmin",
+    "TestableConnectionAdmin",
+    "UnknownSenderAdmin",
+]
 
 admin.site.index_template = "as2_messages/start.html"
 admin.site.index_title = "Start"

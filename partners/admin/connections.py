@@ -1,6 +1,5 @@
 """Connections: the board of all, and the settings of each."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib import admin
@@ -22,6 +21,7 @@ from partners.admin.facts import days_left
 from partners.admin.tls_tests import TLSTestAdmin
 from partners.feasibility import impossible
 from partners.models import Acknowledgement, Connection, ConnectionState, Environment, in_use
+from partners.onboarding.pages import OnboardingAdmin
 
 _STATES: Final = {
     ConnectionState.ACTIVE.value: Tone.GOOD,
@@ -31,7 +31,7 @@ _STATES: Final = {
 
 
 @admin.register(Connection)
-class ConnectionAdmin(TLSTestAdmin, ComplianceAdmin):
+class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
     """AS2 relationships: who, how, and how long their certificate is still valid."""
 
     list_display = (
@@ -47,6 +47,10 @@ class ConnectionAdmin(TLSTestAdmin, ComplianceAdmin):
         "mdns",
     )
     reach = ITSELF
+    actions_detail: tuple[str, ...] = (
+        *TLSTestAdmin.actions_detail,
+        *OnboardingAdmin.actions_detail,
+    )
     list_select_related = ("organization", "partner", "compliance")
     list_filter = (
         VerdictFilter,
@@ -120,9 +124,7 @@ class ConnectionAdmin(TLSTestAdmin, ComplianceAdmin):
             .prefetch_related("certificates", Prefetch("partner__connections", siblings))
         )
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Connection | None = None
-    ) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[Any]:
         """Keep a connection where it is, for users who see some of them only."""
         fixed = () if sees_everything(request.user) else ("organization", "partner")
         return [*super().get_readonly_fields(request, obj), *fixed]

@@ -105,7 +105,7 @@ class TLSProbeAdmin(ScopedAdmin, ReadOnlyAdmin):
 class TLSTestAdmin(ModelAdmin):
     """What the pages of connections know of TLS: a button, and the tests of their endpoint."""
 
-    actions_detail = ("test_tls",)
+    actions_detail: tuple[str, ...] = ("test_tls",)
 
     @action(description="Test TLS", url_path="test-tls", permissions=["test_tls"])
     def test_tls(self, request: HttpRequest, object_id: str) -> HttpResponse:

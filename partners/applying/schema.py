@@ -29,6 +29,7 @@ from partners.applying.readers import (
 from partners.compliance.profiles import catalogue
 from partners.importing import KeyMaterial
 from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
+from partners.presets import known_presets
 
 #: word in the file: column of the row
 PURPOSES: Final = {"sign": "signs", "decrypt": "decrypts"}
@@ -110,6 +111,11 @@ def _profile(value: Value) -> object:
     return one_of(catalogue().names)(value) if optional_text(value) else ""
 
 
+def _preset_name(value: Value) -> object:
+    """Read the name of a preset, whose values stand where the file gives none."""
+    return one_of(tuple(known_presets()))(value)
+
+
 def _hosts(value: Value) -> str:
     """Read a list of hosts, or a text with commas as the column has it."""
     if isinstance(value, Items):
@@ -152,6 +158,7 @@ _CONNECTION = [
     *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile", "tls_pins"]),
     Key("engine", _engine),
     Key("profile", _profile),
+    Key("preset", _preset_name),
     Key("mdn_hosts", _hosts),
     Key("tls_pins", _pins),
     Key("tls_client_key", optional_text),
@@ -206,6 +213,7 @@ class SchemaReader:
 
     def _connection(self, value: Value) -> WantedConnection:
         settings = self._settings(value, _CONNECTION)
+        _fill(settings)
         rows = (self._certificate(item) for item in _list(settings, "certificates"))
         return WantedConnection(settings, tuple(row for row in rows if row))
 
@@ -226,6 +234,16 @@ def _list(settings: Settings, name: str) -> tuple[Value, ...]:
     """Take a list out of the settings: what is left there are columns."""
     values: tuple[Value, ...] = settings.values.pop(name, ())
     return values
+
+
+def _fill(settings: Settings) -> None:
+    """Put a preset's values where the file has none; they stand where the preset is named."""
+    name = settings.values.pop("preset", "")
+    if name:
+        values = known_presets()[name].values
+        for each in (each for each in values if each.field not in settings.places):
+            settings.values[each.field] = each.value
+            settings.places[each.field] = settings.place_of("preset")
 
 
 def _spread(settings: Settings, name: str, columns: dict[str, str]) -> None:

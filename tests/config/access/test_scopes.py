@@ -142,6 +142,33 @@ def test_a_provider_reaches_no_door_of_another_s_message(
     assert rows.other_message.state == "failed"
 
 
+@pytest.mark.parametrize("page", ["test_connection", "test_tls", "promote", "sheet"])
+def test_a_provider_reaches_no_door_of_another_s_connection(
+    provider: Client, rows: World, page: str
+) -> None:
+    for method in ("get", "post"):
+        answer = getattr(provider, method)(named(Connection, page, rows.other.pk), follow=True)
+        assert answer.status_code in {403, 404}
+        assert not secrets(answer)
+    assert Message.objects.count() == 2
+
+
+def test_a_provider_tests_its_own_connection_and_shows_our_sheet(
+    provider: Client, rows: World
+) -> None:
+    assert provider.post(named(Connection, "test_connection", rows.own.pk)).status_code == 302
+    assert Message.objects.filter(connection=rows.own).count() == 2
+    assert provider.get(named(Connection, "sheet", rows.own.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("role", [Role.PROVIDER, Role.AUDITOR])
+def test_who_adds_no_partners_has_no_wizard(client: Client, rows: World, role: Role) -> None:
+    client.force_login(world.user(role, scope=rows.own))
+    wizard = reverse("admin:partners_connection_wizard")
+    assert client.get(wizard).status_code == 403
+    assert client.post(f"{wizard}?preset=sap", {}).status_code == 403
+
+
 def test_a_provider_gets_payloads_of_its_own_only_when_granted(client: Client, rows: World) -> None:
     own = named(Message, "download", rows.own_message.pk, "payload")
     other = named(Message, "download", rows.other_message.pk, "payload")
