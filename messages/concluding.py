@@ -23,6 +23,7 @@ from messages.judging import Judgement
 from messages.models import MDN, Delivery, DeliveryState, Message, State
 from messages.store import Kind, Writer, commit_all, get_store
 from partners.policies import snapshot
+from partners.rollover import used
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ def conclude(
             with transaction.atomic():
                 message = save(columns)
                 _write_rows(arrival, message, draft, body)
+                _confirm_certificates(arrival, judgement)
                 failpoints.hit("rx.tx_open")
                 written = True
         except BaseException:
@@ -101,6 +103,13 @@ def _write_rows(
     else:
         tag, text = Tag.MESSAGE_INBOUND_REJECTED, message.failure_text
     record(tag, Subject.of(message), text, address=message.address)
+
+
+def _confirm_certificates(arrival: Arrival, judgement: Judgement) -> None:
+    """Let planned changes know which certificates an accepted message has shown to work."""
+    if judgement.error is None:
+        shown = [layer.certificate for layer in judgement.facts.layers if layer.certificate]
+        used(shown, arrival.connection, arrival.now)
 
 
 def _queue_delivery(arrival: Arrival, message: Message) -> None:

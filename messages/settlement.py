@@ -15,6 +15,7 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.claims import wake_next
 from messages.models import MDN, MDNState, Message, State
+from partners.rollover import used
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +70,19 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
     text = message.failure_text or f"The MDN says {row.disposition}."
     record(tag, Subject.of(message), text, address=row.address)
     logger.info("%s: %s by MDN: %s", message.message_id, message.state, row.disposition)
+    if row.state == MDNState.VERIFIED:
+        used(_proven_certificates(row, message), message.connection, timezone.now())
     # While an attempt is going on, who makes it will ring.
     if was_waiting and message.connection.ordered:
         wake_next(message.connection_id)
+
+
+def _proven_certificates(row: MDN, message: Message) -> list[str]:
+    """Fingerprints of certificates that this MDN shows to be in use on both sides."""
+    proven = [row.signer]
+    if row.positive:
+        proven += [message.settings.get(use, "") for use in ("sign_with", "encrypt_to")]
+    return [fingerprint for fingerprint in proven if fingerprint]
 
 
 def _delivered(message: Message) -> dict[str, Any]:
