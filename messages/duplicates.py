@@ -9,7 +9,11 @@ import logging
 from django.db import connection as database
 from django.db import transaction
 
+from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.events import Facts
+from as2gateway.mic import MIC
 from as2gateway.policy import MDNMode
+from as2gateway.request import MDNRequest
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import answering, dispatch
@@ -17,6 +21,7 @@ from messages.arrivals import Arrival
 from messages.judging import Judgement
 from messages.models import MDN, Direction, MDNState, Message, State
 from messages.replies import TAKEN, Reply
+from messages.store import Kind, get_store
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +87,8 @@ def is_repetition(accepted: Message, arrival: Arrival, judgement: Judgement) -> 
 def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
     """Answer as before: the stored MDN, in the way that is asked for now (REL-10)."""
     mdn = MDN.objects.filter(message=accepted, direction=Direction.OUTBOUND).first()
+    if mdn is None and arrival.request.mdn is not None:
+        return _answer_late(accepted, arrival, arrival.request.mdn, address)
     with transaction.atomic():
         text = "Came again: answered as before, not delivered again."
         record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
@@ -91,6 +98,24 @@ def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
     if mdn is None or arrival.mdn_mode is not MDNMode.SYNC:
         return TAKEN
     return answering.stored_reply(mdn)
+
+
+def _answer_late(
+    accepted: Message, arrival: Arrival, asked: MDNRequest, address: str | None
+) -> Reply:
+    """Make the MDN that nobody asked for when the message was accepted (REL-10)."""
+    mics = [MIC(bytes.fromhex(mic), DigestAlgorithm(name)) for name, mic in accepted.mics.items()]
+    draft = answering.draft(arrival, asked, Facts(mic=mics[0] if mics else None), None)
+    with get_store().writer(Kind.MDN) as body:
+        body.write(draft.built.body)
+        body.commit()
+    with transaction.atomic():
+        mdn = MDN.objects.create(message=accepted, body_key=body.key, **draft.fields(arrival))
+        text = "Came again, now asking for an MDN: answered, not delivered again."
+        record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
+        if mdn.due_at is not None:
+            dispatch.wake_mdn(mdn.pk)
+    return draft.reply if mdn.due_at is None else TAKEN
 
 
 def _post_again(mdn: MDN, arrival: Arrival) -> None:

@@ -55,6 +55,24 @@ def test_a_repetition_without_mdn_gets_an_empty_answer(connection: Connection) -
     assert Message.objects.count() == 1
 
 
+def test_a_repetition_that_asks_for_an_mdn_at_last_gets_one(connection: Connection) -> None:
+    sent = message()
+    sent.with_fields(Disposition_Notification_To=None).send()
+    reply = sent.send()
+    sender.verify(reply, sent)
+    assert sent.send().body == reply.body
+    assert (MDN.objects.get().state, Delivery.objects.count()) == ("answered", 1)
+
+
+def test_a_repetition_that_asks_for_an_async_mdn_at_last_gets_one(connection: Connection) -> None:
+    sent = asking_async()
+    sent.with_fields(Disposition_Notification_To=None).send()
+    assert sent.send().body == b""
+    mdn = MDN.objects.get()
+    assert (mdn.state, mdn.positive, mdn.url) == ("queued", True, "http://127.0.0.1:9/mdn")
+    assert Message.objects.count() == Delivery.objects.count() == 1
+
+
 def test_the_same_id_of_another_partner_is_another_message(connection: Connection) -> None:
     other = factories.connection(
         connection.organization, factories.partner("Other"), as2_id="OTHER"
