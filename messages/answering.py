@@ -84,7 +84,11 @@ def draft(arrival: Arrival, asked: MDNRequest, facts: Facts, error: AS2Error | N
     """Build the MDN that was asked for. It is signed if that was asked for, whatever it says."""
     organization = arrival.connection.organization
     key = signing_key(organization, arrival.now) if asked.signed else None
-    report = _report(arrival.request, facts, error)
+    report = replace(_report(arrival.request, facts, error), quirks=arrival.policy.quirks)
+    if facts.mic and asked.failure_optional:
+        # Another digest than those listed is never taken silently (MIC-06).
+        other = f"the MIC is in {facts.mic.algorithm}"
+        report = _with_words(report, f"No requested MIC algorithm is supported; {other}.")
     if asked.signed and key is None:
         # A lesser MDN that says why is better than none (MDN-15).
         logger.error("%s has no key pair that signs: an MDN goes unsigned", organization)
@@ -246,6 +250,8 @@ def _report(request: AS2Request, facts: Facts, error: AS2Error | None) -> MDNRep
         mic_spelling=as_spelt,
         text=error.explanation if error else "",
         reporting_ua=_PRODUCT,
+        from_field=request.to_field,
+        to_field=request.from_field,
         original_subject=request.subject,
     )
 

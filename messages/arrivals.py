@@ -1,17 +1,19 @@
 """Arrivals: a message at the door, from a partner we know, before anything in it is believed."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from as2gateway import names
 from as2gateway.headers import Headers
 from as2gateway.policy import InboundPolicy, MDNMode
 from as2gateway.request import AS2Request
 from messages.models import Direction
 from messages.store import Writer
 from partners.models import Connection
-from partners.policies import inbound_policy
+from partners.policies import find_connection, inbound_policy
 
 #: Characters of a URL that an MDN row takes; PostgreSQL refuses the whole row for one more.
 _MOST_URL = 2000
@@ -95,6 +97,26 @@ class Arrival:
             "mdn_mode": self.mdn_mode,
             "mdn_signed": bool(self.request.mdn and self.request.mdn.signed),
         }
+
+
+def find_receiver(request: AS2Request) -> tuple[AS2Request, Connection | None]:
+    """Find the connection of a message, and the request with the names that it has there.
+
+    A name with spaces and no quotes is the whole of it; only if nobody is called so, it is its
+    first word (HDR-06).
+    """
+    for as2_from in _readings(request.as2_from, request.from_field):
+        for as2_to in _readings(request.as2_to, request.to_field):
+            connection = find_connection(as2_from, as2_to)
+            if connection is not None:
+                return replace(request, as2_from=as2_from, as2_to=as2_to), connection
+    return request, None
+
+
+def _readings(name: str, field: str) -> Iterator[str]:
+    yield name
+    if word := names.first_word(field):
+        yield word
 
 
 def may_be_called(url: str, connection: Connection) -> bool:

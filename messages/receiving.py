@@ -40,7 +40,7 @@ from messages import (
     replies,
     senders,
 )
-from messages.arrivals import Arrival
+from messages.arrivals import Arrival, find_receiver
 from messages.claims import LeaseLost
 from messages.concluding import Conclusion, conclude
 from messages.intake import BodyLimits, Environ, Refused
@@ -51,7 +51,7 @@ from messages.store import Kind, Writer, commit_all, get_store
 from messages.verdicts import PoisonousMessage, ReusedMessageID
 from partners.encryption import KeyRingError
 from partners.models import Connection
-from partners.policies import engine_for, find_connection, limits
+from partners.policies import engine_for, limits
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,8 @@ def _receive(environ: Environ) -> Reply:
     headers = intake.read_headers(environ)
     failpoints.hit("rx.headers")
     intake.check_headers(headers)
-    request = _read_request(headers)
     address = client_address(environ)
-    connection = find_connection(request.as2_from, request.as2_to)
+    request, connection = find_receiver(_read_request(headers))
     if connection is None:
         return _turn_away(environ, request, address)
     body_limits = _body_limits(connection)
@@ -205,7 +204,9 @@ def process(message_pk: int) -> None:
 
 def _process(message: Message) -> None:
     headers = Headers(message.header_fields)
+    # The names are those that it was found by, whatever its fields say (HDR-06).
     request = read_request(headers)
+    request = replace(request, as2_from=message.as2_from, as2_to=message.as2_to)
     arrival = Arrival.of(headers, request, message.connection, message.wire_sha256, timezone.now())
     # It was promised when the message came; whether it may still be called is asked when posting.
     arrival = replace(arrival, mdn_url=request.mdn.url if request.mdn else "")

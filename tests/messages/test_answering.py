@@ -1,13 +1,19 @@
 import datetime as dt
 import socket
+from dataclasses import replace
 
 import pytest
 import time_machine
 from django.utils import timezone
 
+from as2gateway.headers import Headers
+from as2gateway.quirks import Quirks
+from as2gateway.request import read_request
 from audit.models import AuditEvent
 from messages import failpoints, receiving
-from messages.answering import post_mdn
+from messages.answering import Draft, draft, post_mdn
+from messages.arrivals import Arrival
+from messages.judging import judge
 from messages.models import MDN, Attempt, Message
 from messages.store import get_store
 from partners.models import Connection
@@ -172,3 +178,32 @@ def test_a_worker_past_its_lease_changes_nothing(
     post_to(queued, answer(status=status))
     assert queued.state == "queued"
     assert not AuditEvent.objects.filter(tag__startswith="mdn:outbound").exists()
+
+
+def drafted(connection: Connection, sent: sender.Sent, quirks: Quirks) -> Draft:
+    """The MDN for a message from a connection with such quirks."""
+    headers = Headers(tuple(sent.fields.items()))
+    request = read_request(headers)
+    assert request.mdn
+    arrival = Arrival.of(headers, request, connection, "0" * 64, timezone.now())
+    arrival = replace(arrival, policy=replace(arrival.policy, quirks=quirks))
+    with judge(arrival, lambda: [sent.body]) as judgement:
+        return draft(arrival, request.mdn, judgement.facts, judgement.error)
+
+
+def test_an_mdn_says_that_its_mic_is_in_a_digest_nobody_asked_for(connection: Connection) -> None:
+    options = "signed-receipt-micalg=optional, whirlpool"
+    sent = message().with_fields(Disposition_Notification_Options=options)
+    report = drafted(connection, sent, Quirks(mic_in_other_digest=True)).report
+    assert report.disposition.positive
+    assert report.text == "No requested MIC algorithm is supported; the MIC is in sha-256."
+
+
+def test_an_mdn_has_the_quirks_of_its_connection(connection: Connection) -> None:
+    built = drafted(connection, message(), Quirks(base64=True)).built
+    assert b"Content-Transfer-Encoding: base64" in built.body
+
+
+def test_an_mdn_repeats_the_quotes_of_the_request(connection: Connection) -> None:
+    headers = message().with_fields(AS2_From='"AMAZON"').send().headers
+    assert (headers.get("AS2-From"), headers.get("AS2-To")) == ("VENDOR", '"AMAZON"')

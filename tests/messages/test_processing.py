@@ -35,6 +35,13 @@ def test_an_async_mdn_is_made_after_the_answer(connection: Connection) -> None:
     assert Delivery.objects.count() == 1
 
 
+def test_a_stored_message_keeps_the_names_that_it_was_found_by(connection: Connection) -> None:
+    asking_async().with_fields(AS2_From="AMAZON Inc").send()
+    receiving.process(Message.objects.get().pk)
+    row, mdn = Message.objects.get(), MDN.objects.get()
+    assert (row.state, row.as2_from, mdn.as2_to) == ("accepted", "AMAZON", "AMAZON")
+
+
 def test_a_stored_message_is_processed_once(connection: Connection) -> None:
     asking_async().send()
     row = Message.objects.get()

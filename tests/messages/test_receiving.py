@@ -140,6 +140,34 @@ def test_an_accepted_message_costs_few_statements(
         sent.send()
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"AS2_From": "AMAZON Inc"},
+        {"AS2_To": " VENDOR Inc (EDI)"},
+        {"AS2_From": "AMAZON x", "AS2_To": "VENDOR y"},
+    ],
+)
+def test_a_name_with_spaces_and_no_quotes_may_mean_its_first_word(
+    connection: Connection, names: dict[str, str]
+) -> None:
+    reply = message().with_fields(**names).send()
+    row = Message.objects.get()
+    assert (row.state, row.as2_from, row.as2_to) == ("accepted", "AMAZON", "VENDOR")
+    assert (reply.headers.get("AS2-From"), reply.headers.get("AS2-To")) == ("VENDOR", "AMAZON")
+
+
+def test_a_name_with_spaces_is_the_whole_of_it_if_that_is_known(connection: Connection) -> None:
+    whole = factories.connection(connection.organization, connection.partner, as2_id="AMAZON Inc")
+    message().with_fields(AS2_From="AMAZON Inc").send()
+    assert Message.objects.get().connection == whole
+
+
+def test_a_name_in_quotes_is_never_its_first_word(connection: Connection) -> None:
+    message().with_fields(AS2_From='"AMAZON Inc"').send()
+    assert not Message.objects.exists()
+
+
 @pytest.mark.parametrize("names", [{"as2_from": "WALMART"}, {"as2_to": "vendor"}])
 def test_unknown_names_get_an_unsigned_mdn_and_leave_nothing(
     connection: Connection, names: dict[str, Any]
