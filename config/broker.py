@@ -26,6 +26,9 @@ POLLING_INTERVAL: Final = 0.1
 # Seconds a publisher waits for an unreachable Redis; a partner's request waits as long.
 CONNECT_TIMEOUT: Final = 2
 
+# Seconds until a Redis that took the connection and is silent is given up; tried thrice.
+ANSWER_TIMEOUT: Final = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Broker:
@@ -61,6 +64,7 @@ def _redis(lease: int) -> dict[str, object]:
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
         "socket_keepalive": True,
     }
 

@@ -1,5 +1,6 @@
 """Wake-up calls through files: whole, once each, and apart for each gateway."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import kombu
 import pytest
+from celery import Celery
 
 from config import broker
 from config.home import Home
@@ -86,3 +88,14 @@ def test_redis_gives_a_dead_workers_task_back_after_the_lease(home: Home, redis_
     with connection, connection.SimpleQueue("celery") as queue:
         queue.put("wake")
         assert queue.get(timeout=5).payload == "wake"
+
+
+def test_a_redis_that_is_frozen_holds_nobody_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "ANSWER_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = broker.configure(f"redis://127.0.0.1:{silent.getsockname()[1]}", 900, home)
+        app = Celery(broker=found.url, broker_transport_options=found.options)
+        with pytest.raises(kombu.exceptions.OperationalError), app:
+            app.send_task("a", ignore_result=True, retry=False)
