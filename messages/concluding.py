@@ -7,12 +7,13 @@ MDN's octets are made by then (threats 4.2). After the commit everything is true
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
 
 from as2gateway import edi
+from as2gateway.attachments import Attachment
 from as2gateway.events import Facts, LayerKind
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -93,7 +94,7 @@ def _write_rows(
     arrival: Arrival, message: Message, draft: Draft | None, body: Writer | None
 ) -> None:
     if message.state == State.ACCEPTED:
-        _queue_delivery(arrival, message)
+        _queue_deliveries(arrival, message)
     if draft is not None and body is not None:
         mdn = MDN.objects.create(message=message, body_key=body.key, **draft.fields(arrival))
         if mdn.due_at is not None:
@@ -112,25 +113,28 @@ def _confirm_certificates(arrival: Arrival, judgement: Judgement) -> None:
         used(shown, arrival.connection, arrival.now)
 
 
-def _queue_delivery(arrival: Arrival, message: Message) -> None:
-    target = delivering.target_of(arrival.connection, message.filename, message.payload_key)
+def _queue_deliveries(arrival: Arrival, message: Message) -> None:
+    rows = delivering.deliveries_of(message, arrival.connection)
     replayed = duplicates.find_replayed(message)
     if replayed is not None:
-        _hold_delivery(message, target, replayed)
+        _hold_deliveries(rows, message, replayed)
         return
-    delivery = Delivery.objects.create(message=message, target=target, due_at=arrival.now)
-    dispatch.wake_delivery(delivery.pk)
+    for row in rows:
+        row.due_at = arrival.now
+    for row in Delivery.objects.bulk_create(rows):
+        dispatch.wake_delivery(row.pk)
 
 
-def _hold_delivery(message: Message, target: str, replayed: str) -> None:
-    """Keep a document from the business side that it has already, or will have (threats R19)."""
+def _hold_deliveries(rows: list[Delivery], message: Message, replayed: str) -> None:
+    """Keep documents from the business side that it has already, or will have (threats R19)."""
     text = (
         f"The very octets of this message were accepted before, as {replayed}, so its document is "
         f"not handed over twice. If {message.partner_name} means a document of its own, release "
         "the delivery, and ask them to sign and encrypt each message anew."
     )
-    held = DeliveryState.HELD
-    Delivery.objects.create(message=message, target=target, state=held, failure_text=text)
+    for row in rows:
+        row.state, row.failure_text = DeliveryState.HELD, text
+    Delivery.objects.bulk_create(rows)
     record(Tag.DELIVERY_FOLDER_FAILED, Subject.of(message), text)
     logger.warning("%s: delivery held: %s", message.message_id, text)
 
@@ -150,7 +154,7 @@ def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
         words = verdicts.explain(error, arrival.connection, arrival.policy)
         verdict = {"state": State.REJECTED, "failure_code": words.code, "failure_text": words.text}
         return columns | verdict
-    envelope = edi.sniff(payload.head(edi.HEAD))
+    envelope = edi.sniff(_head(judgement))
     return columns | {
         "state": State.ACCEPTED,
         "failure_code": "",
@@ -158,11 +162,26 @@ def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
         "payload_key": payload.key,
         "payload_size": payload.size,
         "payload_sha256": payload.sha256,
+        "attachments": [_storable_attachment(one) for one in facts.attachments],
         "replay_key": _replay_key(arrival, facts),
         "edi_standard": envelope.standard,
         "edi_type": _storable(envelope.type, 20),
         "edi_control_number": _storable(envelope.control_number, 20),
     }
+
+
+def _head(judgement: Judgement) -> bytes:
+    """How the document begins: that of several which refers to the others (RFC 2387 §3.2)."""
+    payload = judgement.payload
+    root = next((one for one in judgement.facts.attachments if one.root), None)
+    if root is None:
+        return payload.head(edi.HEAD)
+    start = bytearray()
+    for piece in root.read(payload.chunks()):
+        start += piece
+        if len(start) >= edi.HEAD:
+            break
+    return bytes(start[: edi.HEAD])
 
 
 def _columns_of_facts(facts: Facts) -> dict[str, Any]:
@@ -183,6 +202,12 @@ def _replay_key(arrival: Arrival, facts: Facts) -> str:
     if wrapped:
         return wrapped[0]
     return arrival.wire_sha256 if facts.signed else ""
+
+
+def _storable_attachment(attachment: Attachment) -> dict[str, Any]:
+    given = asdict(attachment)
+    texts = {name: _storable(each, 255) for name, each in given.items() if isinstance(each, str)}
+    return given | texts
 
 
 def _storable(text: str, limit: int) -> str:

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import logging
 import os
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,11 +40,29 @@ class DeliveryHeld(Exception):
     """Trying again would not help; an operator has to look. The text says at what."""
 
 
-def target_of(connection: Connection, filename: str, payload_key: str) -> str:
-    """Name the file below the inbox that a payload of this connection becomes, at every try."""
-    name = marked_file_name(filename, payload_key[_PAYLOAD_NAME])
+def target_of(connection: Connection, filename: str, payload_key: str, number: int = 0) -> str:
+    """Name the file below the inbox that a payload of this connection becomes, at every try.
+
+    ``number`` is that of an attachment, if it has several documents.
+    """
+    name = marked_file_name(filename, payload_key[_PAYLOAD_NAME], number)
     ours, theirs = folder_name(connection.organization.as2_id), folder_name(connection.as2_id)
     return f"{ours}/{theirs}/{name}"
+
+
+def deliveries_of(message: Message, connection: Connection) -> list[Delivery]:
+    """Make the rows that hand over what was accepted, not saved yet: one for each document."""
+    if not message.attachments:
+        target = target_of(connection, message.filename, message.payload_key)
+        return [Delivery(message=message, target=target)]
+    return [
+        Delivery(
+            message=message,
+            attachment=number,
+            target=target_of(connection, one.filename, message.payload_key, number),
+        )
+        for number, one in enumerate(message.kept_attachments, start=1)
+    ]
 
 
 def deliver(delivery_pk: int) -> None:
@@ -104,9 +123,11 @@ def _copy(delivery: Delivery, copy: Path) -> None:
     with _stored_payload(message) as payload, copy.open("xb") as file:
         read = partial(payload.read, CHUNK)
         # A large payload takes longer than a lease where the inbox is slow.
-        for chunk in claims.keep(delivery, iter(read, b"")):
-            digest.update(chunk)
-            file.write(chunk)
+        chunks = _digested(claims.keep(delivery, iter(read, b"")), digest.update)
+        for piece in _document(delivery, chunks):
+            file.write(piece)
+        for _ in chunks:
+            pass  # what follows an attachment counts for the digest too
         file.flush()
         os.fsync(file.fileno())
     if digest.hexdigest() != message.payload_sha256:
@@ -115,6 +136,19 @@ def _copy(delivery: Delivery, copy: Path) -> None:
             "The stored payload is not what was received: its SHA-256 has changed. "
             f"Restore {message.payload_key} of the store from a backup, then release the delivery."
         )
+
+
+def _document(delivery: Delivery, payload: Iterator[bytes]) -> Iterator[bytes]:
+    """Take what is to be delivered out of a payload: all of it, or one attachment (RFC 6362)."""
+    if delivery.attachment is None:
+        return payload
+    return delivery.message.kept_attachments[delivery.attachment - 1].read(payload)
+
+
+def _digested(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        update(chunk)
+        yield chunk
 
 
 def _stored_payload(message: Message) -> BinaryIO:

@@ -44,14 +44,16 @@ def file_name(name: str) -> str:
     return f"{stem[: _FILE_BYTES - len(suffix)]}{suffix}"
 
 
-def marked_file_name(name: str, mark: str) -> str:
+def marked_file_name(name: str, mark: str, number: int = 0) -> str:
     """Make a file name safe and unlike others: ``orders.edi`` becomes ``orders-0c8d1f2a.edi``.
 
-    ``mark`` is hexadecimal and unique to the document; its first eight digits are used, so that
-    the name is the same at each try.
+    ``mark`` is hexadecimal and unique to the payload; its first eight digits are used, so that
+    the name is the same at each try. ``number`` tells several documents of one payload apart,
+    whatever their names are: ``orders-0c8d1f2a-2.edi``.
     """
     stem, suffix = _split(name)
-    ending = f"-{mark[:_MARK_DIGITS]}{suffix}"
+    counted = f"-{number}" if number else ""
+    ending = f"-{mark[:_MARK_DIGITS]}{counted}{suffix}"
     return f"{stem[: _FILE_BYTES - len(ending)]}{ending}"
 
 

@@ -25,6 +25,8 @@ class Delivery(Work):
     FOLDER = "folder"
 
     message = models.ForeignKey(Message, models.PROTECT, related_name="deliveries")
+    #: which of the message's attachments, counted from 1; null = the whole payload
+    attachment = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     route = models.CharField(max_length=20, default=FOLDER)
     #: for a folder: the final file's path below the inbox, known before the first try (DESIGN §6)
     target = models.CharField(max_length=600)

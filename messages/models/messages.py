@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.attachments import Attachment
 from as2gateway.policy import MDNMode
 from messages.models.work import DueQuerySet, Work
 from partners.models import Connection
@@ -76,6 +77,9 @@ class Message(Work):
     payload_sha256 = models.CharField(max_length=64, blank=True)
     wire_size = models.BigIntegerField(null=True, blank=True)
     wire_sha256 = models.CharField(max_length=64, blank=True)
+
+    #: where each document is in a payload of several: the core's attachments, field by field
+    attachments = models.JSONField(default=list, blank=True, editable=False)
 
     #: algorithms of the layers, in the words of ``apply``; empty = that layer is absent
     signed = models.CharField(max_length=10, blank=True)
@@ -183,6 +187,11 @@ class Message(Work):
     def kept_mics(self) -> dict[DigestAlgorithm, bytes]:
         """The kept digests as the core takes them."""
         return {DigestAlgorithm(name): bytes.fromhex(digest) for name, digest in self.mics.items()}
+
+    @property
+    def kept_attachments(self) -> tuple[Attachment, ...]:
+        """The attachments as the core takes them; empty if the payload is one document."""
+        return tuple(Attachment(**fields) for fields in self.attachments)
 
     @property
     def header_fields(self) -> tuple[tuple[str, str], ...]:

@@ -1,10 +1,13 @@
 """A partner that sends: messages in all shapes, over a socket, and a reading of what comes back."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import timezone
 
+from as2gateway import attachments
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.engine import Stamp
 from as2gateway.engines import get_engine
@@ -18,6 +21,7 @@ from tests.messages.wsgi import environment, post
 
 #: What a partner named AMAZON does by default when it sends to VENDOR.
 USUAL = OutboundPolicy(as2_from="AMAZON", as2_to="VENDOR", mdn=MDNMode.SYNC, mdn_signed=True)
+_ORDERS = ("application/EDIFACT", "orders.edi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,35 @@ def message(
     payload: bytes = PAYLOAD, message_id: str = "<1@amazon.example>", **policy: Any
 ) -> Sent:
     """Compose a message; by default signed, encrypted, with a signed sync MDN asked for."""
+    return _compose([payload], PayloadInfo(len(payload), *_ORDERS), message_id, policy)
+
+
+def several(*documents: tuple[str, bytes], **policy: Any) -> Sent:
+    """Compose a message of several documents, each with its file name."""
+    parts = [
+        (PayloadInfo(len(octets), "application/EDIFACT", name), [octets])
+        for name, octets in documents
+    ]
+    info, payload = attachments.join(parts, os.urandom)
+    return _compose(payload, info, "<1@amazon.example>", policy)
+
+
+def related(body: bytes, start: str = "<1>") -> Sent:
+    """Compose a message that is said to hold several documents, ``start`` being the root."""
+    info = PayloadInfo(len(body), f'multipart/related; boundary=b; start="{start}"')
+    return _compose([body], info, "<1@amazon.example>", {})
+
+
+def _compose(
+    payload: Iterable[bytes], info: PayloadInfo, message_id: str, policy: dict[str, Any]
+) -> Sent:
     defaults = {
         "sign_with": factories.identity("AMAZON").signing_key,
         "encrypt_to": factories.identity("VENDOR").certificate,
     }
-    info = PayloadInfo(len(payload), "application/EDIFACT", "orders.edi")
     stamp = Stamp(message_id, timezone.now(), "orders")
-    composition = get_engine().compose(
-        [payload], info, replace(USUAL, **{**defaults, **policy}), stamp
-    )
+    usual = replace(USUAL, **{**defaults, **policy})
+    composition = get_engine().compose(payload, info, usual, stamp)
     body = b"".join(composition)
     return Sent(dict(composition.headers), body, dict(composition.mics))
 

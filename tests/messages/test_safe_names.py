@@ -73,3 +73,9 @@ def test_a_file_name_is_made_safe(name: str, expected: str) -> None:
 )
 def test_a_mark_keeps_equal_names_apart(name: str, expected: str) -> None:
     assert marked_file_name(name, "0c8d1f2a4b5c6d7e") == expected
+
+
+def test_documents_of_one_payload_have_a_number_each() -> None:
+    names = [marked_file_name("orders.edi", "0c8d1f2a", number) for number in (1, 2)]
+    assert names == ["orders-0c8d1f2a-1.edi", "orders-0c8d1f2a-2.edi"]
+    assert len(marked_file_name("x" * 300 + ".edi", "0c8d1f2a", 100)) == 100
