@@ -43,7 +43,7 @@ class CertificateFiles(forms.FileField):
 
         allow_multiple_selected = True
 
-    widget = Input(attrs=_FIELD)
+    widget = Input(attrs=dict(_FIELD))  # a copy: the widget adds to it
 
     def clean(self, data: Any, initial: Any = None) -> "list[UploadedFile[Any]]":
         """Check each of them."""

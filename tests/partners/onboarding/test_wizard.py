@@ -155,3 +155,12 @@ def test_a_missing_key_of_ours_is_told(admin_client: Client) -> None:
     data = filled(admin_client, "as2-modern")
     answer = admin_client.post(f"{WIZARD}?preset=as2-modern", data, follow=True)
     assert "organization VENDOR has no key pair with the purpose sign" in texts(answer)
+
+
+def test_only_certificates_may_be_several(admin_client: Client) -> None:
+    page = admin_client.get(WIZARD, {"preset": "sap"}).content.decode()
+    several = re.findall(r"<(?:input|select)[^>]* multiple[^>]*>", page)
+    assert [re.findall(r'name="([^"]+)"', each) for each in several] == [
+        ["test-files"],
+        ["production-files"],
+    ]
