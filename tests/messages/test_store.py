@@ -232,8 +232,8 @@ def test_a_file_that_did_not_fit_leaves_its_room_to_others(store: Store) -> None
 
 def write_in_pieces(writer: Writer, size: int) -> None:
     with writer:
-        for _ in range(size // 5000):
-            writer.write(bytes(5000))
+        for _ in range(size // 700):
+            writer.write(bytes(700))
 
 
 def file_of(store: Store, day: str, *, age: dt.timedelta = dt.timedelta(days=30)) -> Path:
