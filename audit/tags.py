@@ -31,6 +31,7 @@ class Tag(StrEnum):
     DELIVERY_FOLDER_RETRY = "delivery:folder:retry"
     CONNECTION_SETTINGS_CHANGED = "connection:settings:changed"
     CONNECTION_STATE_CHANGED = "connection:state:changed"
+    CONNECTION_DECRYPTION_FAILING = "connection:decryption:failing"
     CONNECTION_VERDICT_CHANGED = "connection:verdict:changed"
     CONNECTION_FINDINGS_ALLOWED = "connection:findings:allowed"
     CONNECTION_WARNING_ACKNOWLEDGED = "connection:warning:acknowledged"

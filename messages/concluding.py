@@ -14,10 +14,19 @@ from django.db import transaction
 
 from as2gateway import edi
 from as2gateway.attachments import Attachment
+from as2gateway.errors import DecryptionFailed
 from as2gateway.events import Facts, LayerKind
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages import answering, delivering, dispatch, duplicates, failpoints, verdicts
+from messages import (
+    answering,
+    delivering,
+    dispatch,
+    duplicates,
+    failpoints,
+    verdicts,
+    wrapped_keys,
+)
 from messages.answering import Draft
 from messages.arrivals import Arrival
 from messages.judging import Judgement
@@ -103,6 +112,8 @@ def _write_rows(
         tag, text = Tag.MESSAGE_INBOUND_ACCEPTED, f"Accepted from {message.partner_name}."
     else:
         tag, text = Tag.MESSAGE_INBOUND_REJECTED, message.failure_text
+        if message.failure_code == DecryptionFailed.modifier:
+            wrapped_keys.watch_failures(message, arrival.now)
     record(tag, Subject.of(message), text, address=message.address)
 
 

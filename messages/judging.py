@@ -6,7 +6,7 @@ that the message was not judged.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from as2gateway.errors import AS2Error, AuthenticationFailed
 from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
@@ -14,6 +14,7 @@ from messages import failpoints
 from messages.arrivals import Arrival
 from messages.store import Kind, Writer, get_store
 from messages.verdicts import MissingMessageID, check_signer_in_date
+from messages.wrapped_keys import Sightings
 from partners.policies import engine_for, limits
 
 #: Readings of one message at the most: as announced, in another digest, with other line ends.
@@ -36,11 +37,14 @@ class Judgement:
 def judge(arrival: Arrival, octets: Octets) -> Iterator[Judgement]:
     """Read a message; ``octets`` starts its body from the beginning, at each call."""
     failpoints.hit("rx.verify")
+    keys = Sightings(arrival.wire_sha256, arrival.now)
+    policy = replace(arrival.policy, wrapped_key_seen=keys.seen_elsewhere)
     reading, left = Reading(), _READINGS
     while True:
         left -= 1
         with get_store().writer(Kind.PAYLOAD) as payload:
-            verdict = _read(arrival, octets(), reading, payload)
+            verdict = _read(replace(arrival, policy=policy), octets(), reading, payload)
+            keys.check()
             if isinstance(verdict, Rejected) and verdict.second_reading and left:
                 reading = verdict.second_reading
                 continue

@@ -14,7 +14,7 @@ from django.db.models import F, Max, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from messages import claims
+from messages import claims, wrapped_keys
 from messages.dispatch import Wake, ring
 from messages.models import MDN, Delivery, MDNState, Message
 from messages.models.deliveries import DeliveryState
@@ -106,7 +106,7 @@ def named_keys(start: str) -> Iterator[str]:
 
 
 class _Cleaning:
-    """Makes good what crashes and a wrong clock have left, once an hour in each process."""
+    """Forgets what is old, repairs what crashes and a wrong clock left; hourly in each process."""
 
     def __init__(self) -> None:
         self._next = 0.0
@@ -116,7 +116,9 @@ class _Cleaning:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _CLEANING_INTERVAL
-        pull_in(timezone.now())
+        now = timezone.now()
+        pull_in(now)
+        wrapped_keys.forget(now)
         get_store().sweep_quarantine(_ABANDONED)
         get_store().sweep_orphans(_ORPHANED, named_keys)
 

@@ -87,6 +87,12 @@ def _name(certificate: Certificate) -> str:
 
 
 def _decryption(case: _Case) -> str:
+    if "came before in another message" in case.reason:
+        return (
+            f"Ask {case.partner} whether they sent this message. If so, their software must draw a "
+            "new content key for each message; if not, somebody is trying out messages of theirs: "
+            "see from which address it came."
+        )
     triple_des = CipherAlgorithm.TRIPLE_DES_CBC
     if triple_des in case.reason and triple_des not in case.policy.ciphers:
         return f"Ask {case.partner} for AES, or switch on “accept 3DES” of the connection."

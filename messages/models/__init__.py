@@ -5,6 +5,7 @@ from messages.models.deliveries import Delivery, DeliveryState
 from messages.models.mdns import MDN, MDNState
 from messages.models.messages import Direction, Message, State
 from messages.models.senders import UnknownSender
+from messages.models.wrapped_keys import WrappedKey
 
 __all__ = [
     "MDN",
@@ -17,4 +18,5 @@ __all__ = [
     "Message",
     "State",
     "UnknownSender",
+    "WrappedKey",
 ]

@@ -196,18 +196,6 @@ def test_the_same_octets_under_many_ids_at_once_are_handed_over_once(
     assert states == [*5 * ["held"], "queued"]
 
 
-def test_other_octets_around_the_same_content_key_are_held(connection: Connection) -> None:
-    sent = message()
-    sent.send()
-    # BER lets anybody write the same encryption in another way: a longer form of its length.
-    assert sent.body[:2] == b"\x30\x82"
-    other = sent.with_fields(Message_ID="<2@amazon.example>")
-    other = other.with_body(b"\x30\x83\x00" + sent.body[2:])
-    other = other.with_fields(Content_Length=str(len(other.body)))
-    assert sender.disposition(other.send()) == "processed"
-    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["held", "queued"]
-
-
 def test_the_same_document_in_a_message_of_its_own_is_delivered(connection: Connection) -> None:
     message().send()
     message(message_id="<2@amazon.example>").send()
