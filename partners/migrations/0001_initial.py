@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('first_gap_minutes', models.PositiveSmallIntegerField(default=5, help_text='Minutes to the second attempt; each further gap is twice as long.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1440)])),
                 ('connect_timeout', models.PositiveSmallIntegerField(default=10, help_text='Seconds.', validators=[django.core.validators.MinValueValidator(1)])),
                 ('response_timeout', models.PositiveSmallIntegerField(default=120, help_text='Seconds without a byte.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('mdn_wait_minutes', models.PositiveIntegerField(default=60, help_text='How long an async MDN may take before the message is sent again.', validators=[django.core.validators.MinValueValidator(1)])),
+                ('mdn_wait_minutes', models.PositiveIntegerField(default=60, help_text='How long an async MDN may take before the message is sent again.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(43200)])),
                 ('parallel', models.PositiveSmallIntegerField(default=4, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(64)], verbose_name='parallel sends')),
                 ('ordered', models.BooleanField(default=False, help_text='One message at a time, oldest first.', verbose_name='strict order')),
                 ('mdn_hosts', models.CharField(blank=True, help_text="Hosts besides the URL's to which this partner may have MDNs sent, by comma.", max_length=500, verbose_name='hosts for async MDNs')),

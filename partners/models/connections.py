@@ -177,7 +177,7 @@ class Connection(models.Model):
     )
     mdn_wait_minutes = models.PositiveIntegerField(
         default=60,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(43_200)],  # thirty days
         help_text="How long an async MDN may take before the message is sent again.",
     )
     parallel = models.PositiveSmallIntegerField(
