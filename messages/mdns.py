@@ -27,7 +27,7 @@ from as2gateway.headers import Headers
 from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, verify_mdn
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages import settlement
+from messages import returned_mics, settlement
 from messages.models import MDN, Direction, MDNState, Message
 from messages.store import Kind, get_store
 from partners.policies import allowed_digests, limits, verify_certificates
@@ -52,7 +52,7 @@ class Verdict:
     """What an MDN proves. ``refused``: it comes from the partner, but does not fit our message."""
 
     state: MDNState
-    #: why it proves nothing; empty if verified
+    #: why it proves nothing; empty if verified, or what was forgiven then
     text: str = ""
     signer: str = ""
     mic_matched: bool | None = None
@@ -113,11 +113,15 @@ def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:
         return Verdict(MDNState.UNMATCHED, error.reason)
     matched: bool | None = None
     if mdn.mic is not None:
+        if settlement.is_acceptance(mdn.disposition, message):
+            returned_mics.take_again(message, mdn.mic.algorithm)
         matched = message.kept_mics.get(mdn.mic.algorithm) == mdn.mic.digest
     try:
         _check_mic(mdn, message, signer)
     except IntegrityCheckFailed as error:
-        return Verdict(MDNState.REFUSED, error.reason, signer, mic_matched=False)
+        words = returned_mics.forgive(message, mdn.mic)
+        state = MDNState.VERIFIED if words else MDNState.REFUSED
+        return Verdict(state, words or error.reason, signer, mic_matched=False)
     return Verdict(MDNState.VERIFIED, "", signer, matched)
 
 

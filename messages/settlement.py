@@ -62,7 +62,7 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
         _note_later(message, row, agrees=accepted == (message.state == State.DELIVERED))
         return
     was_waiting = message.state == State.WAITING
-    changes = _delivered(message) if accepted else _failed(row, disposition)
+    changes = _delivered(row, message) if accepted else _failed(row, disposition)
     message.settle(
         **changes, due_at=None, mdn_deadline=None, decided_by_mdn=True, finished_at=timezone.now()
     )
@@ -85,8 +85,10 @@ def _proven_certificates(row: MDN, message: Message) -> list[str]:
     return [fingerprint for fingerprint in proven if fingerprint]
 
 
-def _delivered(message: Message) -> dict[str, Any]:
+def _delivered(row: MDN, message: Message) -> dict[str, Any]:
     notes = list(message.notes)
+    if row.failure_text:  # it proves something all the same: a MIC was forgiven
+        notes.append(row.failure_text)
     if message.state == State.FAILED:
         notes.append(f"The MDN came after the message had been given up: {message.failure_text}")
     return {"state": State.DELIVERED, "failure_code": "", "failure_text": "", "notes": notes}

@@ -38,11 +38,16 @@ def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
     return changes
 
 
+def payload_info(message: Message) -> PayloadInfo:
+    """What the core is told of a message's payload."""
+    return PayloadInfo(message.payload_size or 0, message.content_type, message.filename)
+
+
 def _compose(
     message: Message, policy: OutboundPolicy, payload: Iterable[bytes], now: dt.datetime
 ) -> dict[str, object]:
     """Write the body into the store; what the row is to say of it."""
-    info = PayloadInfo(message.payload_size or 0, message.content_type, message.filename)
+    info = payload_info(message)
     stamp = Stamp(message.message_id, now, message.subject)
     composition = engine_for(message.connection).compose(payload, info, policy, stamp)
     with get_store().writer(Kind.WIRE) as writer:

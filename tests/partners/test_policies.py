@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from as2gateway.policy import (
     OutboundPolicy,
     SigningKey,
 )
+from as2gateway.quirks import NO_QUIRKS, MICVariant, Quirks
 from partners import parsed, policies
 from partners.encryption import KeyRingError
 from partners.models import Connection, KeyPair, PartnerCertificate
@@ -250,6 +252,21 @@ def test_a_snapshot_is_json_and_names_no_key(
     assert identity("AMAZON").certificate.fingerprint in text
     assert identity("VENDOR").certificate.fingerprint in text
     assert "PRIVATE" not in text
+
+
+QUIRKY = Quirks(rfc3851_names=True, mic_tolerances=frozenset({MICVariant.LF, MICVariant.BODY}))
+
+
+@pytest.mark.parametrize("quirks", [NO_QUIRKS, QUIRKY])
+@pytest.mark.parametrize("fields", [{}, {"sign": "none", "encrypt": "none", "compress": "none"}])
+def test_a_snapshot_tells_by_which_octets_a_message_was_built(
+    quirks: Quirks, fields: dict[str, Any]
+) -> None:
+    connection = factories.connection(**{"compress": "after-signing", **fields})
+    policy = replace(policies.outbound_policy(connection, timezone.now()), quirks=quirks)
+    facts = json.loads(json.dumps(policies.snapshot(connection, policy)))
+    built = policies.as_built("VENDOR", "AMAZON", facts)
+    assert built == replace(policy, sign_with=None, encrypt_to=None)
 
 
 def test_the_connection_chooses_the_engine(settings: Settings) -> None:
