@@ -35,7 +35,6 @@ _PROVIDER: Final = frozenset(
         "partners.view_partnercertificate",
         "partners.add_partnercertificate",
         "partners.change_partnercertificate",
-        "partners.view_tlsprobe",
         "partners.view_rollover",
         "partners.view_confirmation",
         "as2_messages.view_message",

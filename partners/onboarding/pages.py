@@ -32,10 +32,7 @@ class OnboardingAdmin(ModelAdmin):
     @action(description="Bring to production", url_path="promote", permissions=["promote"])
     def promote(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Compare a test connection with production, and take over what is chosen."""
-        row = self._row(request, object_id)
-        if row.environment != Environment.TEST:
-            raise Http404
-        return promote_page(self, request, row)
+        return promote_page(self, request, self._row(request, object_id))
 
     @action(description="Our sheet", url_path="sheet", permissions=["sheet"])
     def sheet(self, request: HttpRequest, object_id: str) -> HttpResponse:

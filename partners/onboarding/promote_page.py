@@ -1,6 +1,6 @@
 """The page that brings a test connection's settings to production."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages as flash
@@ -31,9 +31,8 @@ class PromoteForm(forms.Form):
 
     def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = self.fields["fields_"]
-        if isinstance(choices, forms.MultipleChoiceField):
-            choices.choices = [(name, name) for name in names]
+        choices = cast("forms.MultipleChoiceField", self.fields["fields_"])
+        choices.choices = [(name, name) for name in names]
         for name in ("as2_id", "url"):
             self.fields[name].widget.attrs["class"] = "as2-field"
 

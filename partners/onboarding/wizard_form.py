@@ -1,7 +1,7 @@
 """The wizard's form: a partner, what all of its connections share, and what each has of its own."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -65,12 +65,9 @@ class WizardForm(forms.Form):
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        partners = self.fields["partner"]
-        if isinstance(partners, forms.ModelChoiceField):
-            partners.queryset = visible_partners(user)
-        for name, field in fields_for_model(Connection, fields=SHARED).items():
-            if field is not None:
-                self.fields[name] = field
+        partners = cast("forms.ModelChoiceField[Partner]", self.fields["partner"])
+        partners.queryset = visible_partners(user)
+        self.fields |= _columns(*SHARED)
         for environment in Environment:
             self._add_section(environment, user)
         for field in self.fields.values():
@@ -80,7 +77,6 @@ class WizardForm(forms.Form):
     def _add_section(
         self, environment: Environment, user: AbstractBaseUser | AnonymousUser
     ) -> None:
-        own = fields_for_model(Connection, fields=["as2_id", "url"])
         organizations = visible_organizations(user)
         for name, field in {
             "wanted": forms.BooleanField(
@@ -89,7 +85,7 @@ class WizardForm(forms.Form):
             "organization": forms.ModelChoiceField(
                 organizations, required=False, label="As which organization of ours"
             ),
-            **own,
+            **_columns("as2_id", "url"),
             "files": CertificateFiles(
                 required=False,
                 label="Its certificates",
@@ -101,10 +97,9 @@ class WizardForm(forms.Form):
                 widget=forms.Textarea(attrs={"rows": 3}),
             ),
         }.items():
-            if field is not None:
-                # Whether it has to be there is asked in ``clean``: a section may be left out.
-                field.required = False
-                self.fields[f"{environment}-{name}"] = field
+            # Whether it has to be there is asked in ``clean``: a section may be left out.
+            field.required = False
+            self.fields[f"{environment}-{name}"] = field
         if len(organizations) == 1:
             self.fields[f"{environment}-organization"].initial = organizations[0]
 
@@ -212,6 +207,12 @@ class WizardForm(forms.Form):
             self.add_error(f"{environment}-{own}", problem.text)
         else:
             self.add_error(None, f"{environment}: {problem.text}")
+
+
+def _columns(*names: str) -> dict[str, forms.Field]:
+    """Return the form fields of columns that can be edited."""
+    made = fields_for_model(Connection, fields=names)
+    return {name: field for name, field in made.items() if field is not None}
 
 
 def _row(value: Certificate) -> PartnerCertificate:

@@ -168,6 +168,19 @@ def test_the_owner_takes_it_off(logged_in: Client, device: TOTPDevice) -> None:
     assert AuditEvent.objects.get(tag="user:device:reset").actor == "ann"
 
 
+def test_who_has_none_is_told_and_led_to_it(logged_in: Client) -> None:
+    assert "The second factor is off" in text(logged_in.get(MANAGE))
+    assert logged_in.post("/admin/second-factor/backup-codes/").headers["Location"] == SET_UP
+    assert logged_in.post("/admin/second-factor/remove/").headers["Location"] == MANAGE
+    assert logged_in.get(ASK).headers["Location"] == "/admin/"
+    assert not AuditEvent.objects.exists()
+
+
+def test_who_has_one_is_told(logged_in: Client, device: TOTPDevice) -> None:
+    logged_in.post(ASK, {"code": code_of(device)})
+    assert "The second factor is on" in text(logged_in.get(MANAGE))
+
+
 def test_where_it_is_required_everybody_sets_it_up(
     logged_in: Client, ann: User, settings: Settings
 ) -> None:

@@ -11,7 +11,7 @@ from as2gateway.headers import Headers
 from audit.badges import Tone
 from messages import sending, transport
 from messages.endpoint import answer
-from messages.models import Message, State
+from messages.models import MDNState, Message, State
 from messages.onboarding import testing
 from messages.onboarding.documents import SUBJECT
 from messages.onboarding.documents import test_document as document
@@ -94,7 +94,9 @@ def test_there_is_one_loopback_for_an_organization(loopback: Connection) -> None
 
 def test_a_second_organization_gets_a_loopback_of_its_own(loopback: Connection) -> None:
     factories.organization("SECOND")
+    key = factories.key_pair(Organization.objects.get(as2_id="SECOND"))
     call_command("add_loopback", "SECOND")
+    assert list(key.organization.keys.all()) == [key]
     assert Connection.objects.filter(partner__name=PARTNER).count() == 4
 
 
@@ -163,6 +165,40 @@ def test_an_unsigned_mdn_is_red_where_a_signed_one_was_asked_for() -> None:
     found = verdicts(link)
     assert found["Signature of the MDN"] == (Tone.BAD, "unsigned")
     assert found["MIC"] == (Tone.BAD, "differs")
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "expected"),
+    [
+        (State.SENDING, False, {"Reached": (Tone.BUSY, "being sent")}),
+        (State.WAITING, True, {"TLS": (Tone.GOOD, "TLSv1.3"), "MDN": (Tone.BUSY, "awaited")}),
+    ],
+)
+def test_a_test_that_is_not_over_is_told_as_far_as_it_came(
+    state: State, ended: bool, expected: dict[str, tuple[Tone, str]]
+) -> None:
+    link = made_up.connection()
+    row = made_up.message(link, state, subject=SUBJECT)
+    made_up.attempt(row, **({} if ended else {"ended_at": None}))
+    assert expected.items() <= verdicts(link).items()
+
+
+def test_a_signature_that_does_not_hold_is_red() -> None:
+    link = made_up.connection()
+    row = made_up.message(link, State.FAILED, subject=SUBJECT)
+    made_up.attempt(row)
+    made_up.mdn(row, MDNState.REFUSED, signer="", mic_matched=None)
+    found = verdicts(link)
+    assert found["Signature of the MDN"] == (Tone.BAD, "not verified")
+    assert found["MDN"] == (Tone.BAD, "positive")
+    assert "MIC" not in found
+
+
+def test_without_an_mdn_the_answer_is_all_there_is_to_judge() -> None:
+    link = made_up.connection(mdn="none")
+    row = made_up.message(link, State.DELIVERED, subject=SUBJECT, mdn_mode="none")
+    made_up.attempt(row)
+    assert "MDN" not in verdicts(link)
 
 
 @pytest.mark.parametrize(

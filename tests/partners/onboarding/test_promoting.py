@@ -7,8 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import AuditEvent
+from config.access.roles import Role
 from partners.models import Connection
 from tests import factories
+from tests.config.access import world
 from tests.factories import identity
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +102,36 @@ def test_what_the_profile_refuses_is_not_taken_over(
     assert "as2.sign.min" in answer.content.decode()
     target.refresh_from_db()
     assert target.sign == "sha-256"
+
+
+def test_settings_that_cannot_be_are_not_taken_over(
+    admin_client: Client, source: Connection, target: Connection
+) -> None:
+    Connection.objects.filter(pk=source.pk).update(tls_pins="no fingerprint")
+    answer = promote(admin_client, source, "sign", "tls_pins")
+    assert "tls_pins" in answer.context["form"].errors["__all__"][0]
+    target.refresh_from_db()
+    assert (target.sign, target.tls_pins) == ("sha-256", "")
+
+
+def test_which_production_connection_can_be_chosen(
+    admin_client: Client, source: Connection, target: Connection
+) -> None:
+    other = factories.bare_connection(
+        source.organization, source.partner, as2_id="AMAZON-P2", environment="production"
+    )
+    for wanted, expected in (("", target), (str(other.pk), other), ("new", None)):
+        shown = admin_client.get(page_of(source), {"to": wanted}).context["target"]
+        assert (shown if shown.pk else None) == expected
+
+
+def test_who_may_not_add_connections_brings_nothing_to_a_new_one(
+    client: Client, source: Connection
+) -> None:
+    client.force_login(world.user(Role.PROVIDER, scope=source))
+    data = {"as2_id": "AMAZON-P", "url": "https://as2.amazon.example/"}
+    assert promote(client, source, "sign", **data).status_code == 403
+    assert Connection.objects.count() == 1
 
 
 def test_production_is_not_promoted(admin_client: Client, target: Connection) -> None:

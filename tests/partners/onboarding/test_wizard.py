@@ -54,8 +54,9 @@ def post(client: Client, data: dict[str, Any], preset: str = "amazon-vendor") ->
     return client.post(f"{WIZARD}?preset={preset}", data)
 
 
-def test_presets_are_offered_first(admin_client: Client) -> None:
-    page = texts(admin_client.get(WIZARD))
+@pytest.mark.parametrize("door", ["wizard", "onboard"])
+def test_presets_are_offered_first(admin_client: Client, door: str) -> None:
+    page = texts(admin_client.get(reverse(f"admin:partners_connection_{door}")))
     for word in ("Amazon Vendor Central", "Walmart", "mendelson", "Something else"):
         assert word in page
 
@@ -123,6 +124,7 @@ def test_a_connection_is_added_to_a_partner_that_is_there(
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
+        ({"name": "Walmart"}, "There is a partner of this name: choose it above."),
         ({"name": ""}, "Choose a partner, or give the name of a new one."),
         ({"test-url": "ftp://x"}, "Enter a valid URL."),
         ({"test-as2_id": ""}, "This is needed."),
@@ -137,11 +139,12 @@ def test_a_connection_is_added_to_a_partner_that_is_there(
 def test_what_cannot_work_is_marked_and_nothing_is_made(
     admin_client: Client, vendor: Organization, fields: dict[str, Any], text: str
 ) -> None:
+    factories.partner("Walmart")
     answer = post(admin_client, filled(admin_client, "amazon-vendor", **fields))
     assert answer.status_code == 200
     assert text in texts(answer)
     assert not Connection.objects.exists()
-    assert not Partner.objects.exists()
+    assert Partner.objects.count() == 1
 
 
 def test_nothing_wanted_is_nothing_made(admin_client: Client, vendor: Organization) -> None:
