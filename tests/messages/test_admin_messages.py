@@ -45,8 +45,8 @@ def test_the_list_takes_the_same_queries_for_any_number_of_rows(
     for _ in range(count):
         made_up.mdn(made_up.message(made_up.connection(), State.DELIVERED))
     admin_client.get(LIST)  # what Django keeps from the first request on
-    # session, user, connections of the filter, count, rows, MDNs
-    with django_assert_num_queries(6):
+    # session, user, second factor, connections of the filter, count, rows, MDNs
+    with django_assert_num_queries(7):
         admin_client.get(LIST)
 
 
@@ -215,8 +215,8 @@ def test_a_page_takes_few_queries(
         made_up.mdn(row, MDNState.REFUSED)
         made_up.attempt(row)
     page_of(admin_client, row)
-    # session, user, message, MDNs, deliveries, attempts, audit events
-    with django_assert_num_queries(7):
+    # session, user, second factor, message, MDNs, deliveries, attempts, audit events
+    with django_assert_num_queries(8):
         page_of(admin_client, row)
 
 

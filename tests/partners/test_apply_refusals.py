@@ -29,7 +29,7 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
             "encrypt: AES",
             (
                 f'14: {CONNECTION}.encrypt: "AES" is not one of none, aes-128-cbc, aes-192-cbc, '
-                "aes-256-cbc, des-ede3-cbc"
+                "aes-256-cbc, aes-128-gcm, aes-192-gcm, aes-256-gcm, des-ede3-cbc"
             ),
         ),
         (
