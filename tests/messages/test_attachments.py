@@ -66,6 +66,16 @@ def test_the_facts_of_the_document_are_those_of_the_root(inbox: Path) -> None:
     assert Message.objects.get().edi_standard == "EDIFACT"
 
 
+def test_a_name_that_no_database_takes_is_stored_without_it(inbox: Path) -> None:
+    part = (
+        b"--b\r\nContent-Disposition: attachment; filename*=utf-8''a%00b.edi\r\n\r\nx\r\n--b--\r\n"
+    )
+    related(part).send()
+    deliver_all()
+    assert Message.objects.get().kept_attachments[0].filename == "ab.edi"
+    assert contents(inbox) == [b"x"]
+
+
 def test_documents_of_one_name_are_all_kept(inbox: Path) -> None:
     several(*[("orders.edi", b"%d" % number) for number in range(12)]).send()
     deliver_all()
