@@ -86,7 +86,7 @@ class InboundPolicy:
     #: asked before a private key is used, with the SHA-256 of the wrapped content key: whether that
     #: came before in another request. No honest sender repeats one; who probes must (threats R14)
     wrapped_key_seen: Callable[[bytes], bool] = field(default=never_seen, repr=False, compare=False)
-    #: a signature without signed attributes is refused unless this is off (DESIGN §13)
+    #: a signature without signed attributes is refused unless this is off
     require_signed_attributes: bool = True
     #: multipart types whose parts are delivered one by one; others are one document (MIME-27)
     split_attachments: frozenset[str] = frozenset({"multipart/related"})

@@ -1,7 +1,7 @@
 """Concluding: make what became of a message durable, in this order: files, one transaction.
 
 Payload, MDN and request are on disk under their final names before the transaction begins, and the
-MDN's octets are made by then (threats 4.2). After the commit everything is true that the MDN says.
+MDN's octets are made by then. After the commit everything is true that the MDN says.
 """
 
 import logging

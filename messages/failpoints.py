@@ -5,7 +5,7 @@ passed, kill the process; one time in a hundred, let ``fs.fsync`` fail. The proc
 killed one counts from the beginning; so ``tx.posted=kill:file`` kills whoever passes while there is
 a file ``tx.posted`` in ``AS2_HOME/run/failpoints``, and takes that file away.
 
-They are always compiled in, so that what is tested is what runs (threats 4.5); without DEBUG a
+They are always compiled in, so that what is tested is what runs; without DEBUG a
 process that is given some refuses to start.
 """
 

@@ -1,9 +1,9 @@
 """Intake: the header fields and the body of a request, read from WSGI's environment itself.
 
-Django's own reader yields nothing for a chunked body and no error for one that was cut short
-(threats 1.4), so it is not used: octets come from ``wsgi.input``, and they are a body only if their
-number is the declared one or the last chunk has come. Limits stand before reading (threats R1);
-what cannot be a message is refused in plain text (RFC 4130 §5.4, conformance HTTP-26).
+Django's own reader yields nothing for a chunked body and no error for one that was cut short, so
+it is not used (docs/decisions/0004): octets come from ``wsgi.input``, and they are a body only if
+their number is the declared one or the last chunk has come. Limits stand before reading (threats
+R1); what cannot be a message is refused in plain text (RFC 4130 §5.4, conformance HTTP-26).
 """
 
 import functools

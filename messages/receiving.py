@@ -1,4 +1,4 @@
-"""Receiving: the use case behind the AS2 URL, DESIGN §6 and threats 4.2.
+"""Receiving: the use case behind the AS2 URL. See docs/architecture.md.
 
 Read the request, find out whose it is, judge it, make all of it durable, answer. Where two or more
 answers are possible, it is the one that loses nothing: 503 rather than a verdict for a fault of

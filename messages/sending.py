@@ -1,4 +1,4 @@
-"""Sending: take a document over, try to send it, send it again. DESIGN §7, threats 4.3.
+"""Sending: take a document over, try to send it, send it again. See docs/reliability.md.
 
 The order is what crashes are survived by: payload and row are committed before a source may be
 deleted; wire bytes are committed before they go out; the attempt is written down before the POST;

@@ -2,7 +2,7 @@
 
 A file begins in quarantine, where nothing refers to it. ``commit_all`` makes several durable at
 once: their contents, then their final names, then the directory that holds the names. Only after
-that may a row name them, so a row never points to nothing (threats 4.2). What a crash leaves in
+that may a row name them, so a row never points to nothing. What a crash leaves in
 quarantine is swept. A failed fsync is final: the file counts as lost and is never synced again.
 """
 
@@ -235,7 +235,7 @@ class Store:
     def sweep_orphans(self, older_than: dt.timedelta, named: Callable[[str], Iterable[str]]) -> int:
         """Remove what no row names among the files of one day, the oldest not swept yet. How many.
 
-        A crash between a file and its row leaves such files (threats 4.2). ``named`` is given the
+        A crash between a file and its row leaves such files. ``named`` is given the
         beginning of that day's keys and says which of them rows name.
         """
         limit = time.time() - older_than.total_seconds()

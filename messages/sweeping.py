@@ -32,7 +32,7 @@ _ABANDONED = dt.timedelta(hours=1)
 _CLEANING_INTERVAL = 3600.0
 #: Further ahead than any gap (``backoff.CAP``) lets a row be due.
 _FAR = dt.timedelta(days=1)
-#: Until then somebody may still look for what a crash left (threats 4.2).
+#: Until then somebody may still look for what a crash left.
 _ORPHANED = dt.timedelta(days=7)
 #: Every column that names a file of the store.
 KEYS: tuple[tuple[type[Model], str], ...] = (

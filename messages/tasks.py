@@ -1,7 +1,7 @@
 """Tasks: what workers do when they are woken. Each takes a primary key and is safe to run twice.
 
-All memory is in the rows (DESIGN §5): a task that was lost is made good by ``sweep``, one that runs
-twice finds nothing to claim. Hence no Celery retries, chains or ETAs.
+All memory is in the rows (docs/decisions/0005): a task that was lost is made good by ``sweep``, one
+that runs twice finds nothing to claim. Hence no Celery retries, chains or ETAs.
 """
 
 from celery import shared_task

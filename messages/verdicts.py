@@ -1,4 +1,4 @@
-"""Verdicts in plain words: why a message was refused, and what an operator can do (DESIGN §1).
+"""Verdicts in plain words: why a message was refused, and what an operator can do.
 
 The core says what was wrong; here is added which setting, certificate or person to turn to. The
 partner is told less, see ``as2gateway.errors``.

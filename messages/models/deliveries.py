@@ -28,7 +28,7 @@ class Delivery(Work):
     #: which of the message's attachments, counted from 1; null = the whole payload
     attachment = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     route = models.CharField(max_length=20, default=FOLDER)
-    #: for a folder: the final file's path below the inbox, known before the first try (DESIGN §6)
+    #: for a folder: the final file's path below the inbox, known before the first try
     target = models.CharField(max_length=600)
     #: the copy beside the target is whole and durable; from then on it is only renamed, so that a
     #: file which the business side has already taken away is never put there again

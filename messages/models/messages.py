@@ -152,7 +152,7 @@ class Message(Work):
                 ),
                 name="message_state_fits_direction",
             ),
-            # What is over is never due again; what is not over always is (DESIGN §5).
+            # What is over is never due again; what is not over always is.
             models.CheckConstraint(
                 condition=Q(
                     due_at__isnull=True,
