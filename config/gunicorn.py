@@ -27,7 +27,7 @@ threads = settings.AS2_WEB_THREADS
 # Forked from one loaded process: less memory, and a quicker start.
 preload_app = True
 keepalive = 15
-# Seconds for requests under way when asked to stop; ``serve`` stops everything within ten.
+# Seconds for requests under way when asked to stop; ``supervisor`` waits longer than that.
 graceful_timeout = 7
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own file there
 

@@ -41,7 +41,7 @@ class Pace:
 
     first_gap: float = 0.5
     longest_gap: float = 30.0
-    grace: float = 9.0
+    grace: float = 25.0
 
 
 @dataclass(slots=True)

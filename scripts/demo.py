@@ -152,7 +152,7 @@ class Site:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
+            process.wait(timeout=40)
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
         """Return when the gateway is ready to exchange documents."""

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Seconds. Imports, migrations and three programs on a machine that runs other tests, too.
 START_TIMEOUT = 240.0
-STOP_TIMEOUT = 15.0
+STOP_TIMEOUT = 40.0
 COMMAND_TIMEOUT = 120.0
 
 # What a child needs of our environment; nothing else may change how a gateway behaves.
