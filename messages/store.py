@@ -215,7 +215,7 @@ class Store:
         try:
             facts = os.statvfs(self.root)
         except FileNotFoundError:
-            self.root.mkdir(mode=0o700, parents=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             facts = os.statvfs(self.root)
         return facts.f_bavail * facts.f_frsize
 
