@@ -22,9 +22,10 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     core.main()
     with gateway.pair({"AS2_WEB_WORKERS": "2"}) as (folder, vendor, retailer):
-        small(gateway.prepare(folder, options.messages, SMALL), vendor)
+        # First, since the small ones leave the worker a queue of deliveries.
         size = options.large * 2**20
         seconds, peaks = gateway.send_large(folder, retailer, vendor, size)
+        small(gateway.prepare(folder, options.messages, SMALL), vendor)
     print(f"\n{options.large} MiB sent, received, proved   {size / seconds / 1e6:7.0f} MB/s")
     for peak in peaks:
         print(f"  peak memory of {peak.name:<12}   {peak.megabytes:7.0f} MB    limit 200")
