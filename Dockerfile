@@ -3,7 +3,7 @@
 FROM python:3.11-slim AS build
 COPY requirements.txt /build/
 RUN python -m venv /app/.venv \
- && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r /build/requirements.txt
+ && /app/.venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /build/requirements.txt
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /data as2 && install -d -o as2 -m 0700 /data
