@@ -31,7 +31,7 @@ def page(browser: BrowserContext, live_server: LiveServer, connection: Connectio
     tab.fill("input[name=username]", "ann")
     tab.fill("input[name=password]", "a long password")
     tab.click("button[type=submit]")
-    expect(tab.locator("#as2-compliance")).to_contain_text("ok")
+    expect(tab.locator("#as2-compliance[data-live]")).to_contain_text("ok")
     return tab
 
 

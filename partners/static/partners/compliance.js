@@ -38,6 +38,20 @@
     };
     form.addEventListener("input", later);
     form.addEventListener("change", later);
+    panel.dataset.live = "true";
+    if ([...form.elements].some(isChanged)) {
+      later(); // somebody was faster than this script
+    }
+  }
+
+  function isChanged(control) {
+    if (control instanceof HTMLSelectElement) {
+      return [...control.options].some((option) => option.selected !== option.defaultSelected);
+    }
+    if (control.type === "checkbox" || control.type === "radio") {
+      return control.checked !== control.defaultChecked;
+    }
+    return control.defaultValue !== undefined && control.value !== control.defaultValue;
   }
 
   // Files stay here until they are saved.
