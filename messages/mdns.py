@@ -135,7 +135,7 @@ def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
     fault: AS2Error | None = None
     for certificate in certificates if mdn.signed else ():
         try:
-            verify_mdn(anybody, _expected(message, (certificate,)))
+            verify_mdn(anybody, expected(message, (certificate,)))
         except (AuthenticationFailed, IntegrityCheckFailed) as error:
             fault = fault or error
         else:
@@ -143,11 +143,12 @@ def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
     if fault is not None:
         raise fault
     # Unsigned, or no certificate to check it with: whether that will do is for the core to say.
-    verify_mdn(anybody, _expected(message, ()))
+    verify_mdn(anybody, expected(message, ()))
     return ""
 
 
-def _expected(message: Message, certificates: tuple[Certificate, ...]) -> Expected:
+def expected(message: Message, certificates: tuple[Certificate, ...]) -> Expected:
+    """What the MDN for a message of ours must be, if it is signed by one of these."""
     return Expected(
         message_id=message.message_id,
         as2_from=message.as2_from,
