@@ -344,6 +344,7 @@ def _verify(
     A quirk may want it in the digest that the sender's options list first instead.
     """
     policy = message.policy
+    signed.check_key_sizes(policy.verify_with, message.limits)
     signer = signed.verified_signer(
         signature,
         digests,

@@ -116,6 +116,8 @@ class Limits:
     mdn: int = 1024 * 1024
     #: a message, for an engine that does not stream; pyas2lib takes some ten times as much memory
     whole_message: int = 50 * 1000 * 1000
+    #: of an RSA key that a signature is checked with: the time grows with its square
+    rsa_bits: int = 8192
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from as2gateway.policy import Limits
 from config import broker, database, keys, logs, mail, unfold
 from config.env import ROOT, env, secret
 from config.home import Home
@@ -168,6 +169,20 @@ AS2_READ_TIMEOUT: int = env("AS2_READ_TIMEOUT")  # seconds without a byte
 AS2_MIN_RATE: int = env("AS2_MIN_RATE")  # bytes a second
 AS2_MIN_RATE_GRACE: int = env("AS2_MIN_RATE_GRACE")  # seconds
 AS2_MIN_FREE_SPACE: int = env("AS2_MIN_FREE_SPACE")  # bytes
+
+#: Of what is inside a message; what it unpacks to is bounded by AS2_MAX_BODY.
+AS2_LIMITS = Limits(
+    depth=env("AS2_LIMIT_DEPTH"),
+    signature=env("AS2_LIMIT_SIGNATURE"),
+    recipients_size=env("AS2_LIMIT_RECIPIENTS_SIZE"),
+    recipients=env("AS2_LIMIT_RECIPIENTS"),
+    signers=env("AS2_LIMIT_SIGNERS"),
+    attachments=env("AS2_LIMIT_ATTACHMENTS"),
+    ratio=env("AS2_LIMIT_RATIO"),
+    mdn=env("AS2_LIMIT_MDN"),
+    whole_message=env("AS2_LIMIT_WHOLE_MESSAGE"),
+    rsa_bits=env("AS2_LIMIT_RSA_BITS"),
+)
 
 AS2_ENGINE: str = env("AS2_ENGINE")
 AS2_SEND_LEASE: int = env("AS2_SEND_LEASE")  # seconds

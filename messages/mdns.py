@@ -158,6 +158,7 @@ def expected(message: Message, certificates: tuple[Certificate, ...]) -> Expecte
         certificates=certificates,
         allowed=allowed_digests(message.connection),
         require_signed_attributes=message.connection.require_signed_attributes,
+        limits=limits(),
     )
 
 

@@ -7,7 +7,7 @@ parsed once (``partners.parsed``), and what is in use is decided for the moment 
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -117,8 +117,8 @@ def signing_key(organization: Organization, now: dt.datetime) -> SigningKey | No
 
 
 def limits() -> Limits:
-    """Return what a message may cost here: unpacked, it may be no larger than a body may be."""
-    return Limits(decompressed=settings.AS2_MAX_BODY)
+    """Return what a message may cost here (AS2_LIMIT_…)."""
+    return replace(settings.AS2_LIMITS, decompressed=settings.AS2_MAX_BODY)
 
 
 def engine_for(connection: Connection) -> Engine:

@@ -193,6 +193,16 @@ def verified_signer(
     return verified[0] if verified else rules.verify_unnamed(known)
 
 
+def check_key_sizes(certificates: Iterable[Certificate], limits: Limits) -> None:
+    """Refuse to verify with keys that cost too much. Raises AuthenticationFailed."""
+    for certificate in certificates:
+        if certificate.key_bits > limits.rsa_bits:
+            raise AuthenticationFailed(
+                f"the key of {certificate.subject} has {certificate.key_bits} bits, "
+                f"{limits.rsa_bits} are allowed"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """What a signature must be."""

@@ -169,6 +169,7 @@ _SETTINGS = {
     "decompressed": "AS2_MAX_BODY",
     "ratio": "AS2_LIMIT_RATIO",
     "whole_message": "AS2_LIMIT_WHOLE_MESSAGE",
+    "rsa_bits": "AS2_LIMIT_RSA_BITS",
 }
 #: how much larger is tried
 _RAISED = 8

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from as2gateway import mic
 from as2gateway.algorithms import DigestAlgorithm
@@ -18,6 +18,7 @@ from as2gateway.errors import (
 from as2gateway.events import Canonical
 from as2gateway.mdn.reading import UnverifiedMDN
 from as2gateway.mic import RunningDigests
+from as2gateway.policy import Limits
 
 _BRACKETS = re.compile(r"<(.*)>", re.DOTALL)
 
@@ -38,6 +39,7 @@ class Expected:
     certificates: tuple[Certificate, ...]
     allowed: frozenset[DigestAlgorithm]
     require_signed_attributes: bool = True
+    limits: Limits = field(default_factory=Limits)
 
 
 def same_message_id(a: str, b: str) -> bool:
@@ -101,6 +103,7 @@ def _verify_signature(mdn: UnverifiedMDN, signature: signed.SignedData, expected
 
     The repairs change nothing that is read from the part: fields and delimiters end at LF too.
     """
+    signed.check_key_sizes(expected.certificates, expected.limits)
     faults: list[IntegrityCheckFailed] = []
     for form in Canonical:
         try:

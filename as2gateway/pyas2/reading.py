@@ -144,6 +144,7 @@ class _Signed:
     def _candidates(self) -> Iterable[Certificate]:
         """The partner's certificates, first those that the signature names."""
         signers = self._signature.signers
+        signed.check_key_sizes(self._message.policy.verify_with, self._message.limits)
         return sorted(
             self._message.policy.verify_with,
             key=lambda one: not any(signer.names(one) for signer in signers),
