@@ -192,6 +192,18 @@ class Connection(models.Model):
         blank=True,
         help_text="Hosts besides the URL's to which this partner may have MDNs sent, by comma.",
     )
+    restart = models.BooleanField(
+        "AS2 Restart",
+        default=False,
+        help_text="A large message that was cut goes on where it stopped, both ways. "
+        "The partner's software must know AS2 Restart.",
+    )
+    certificate_exchange = models.BooleanField(
+        "certificate exchange messages",
+        default=False,
+        help_text="Take certificates that this partner sends in signed messages, for you to "
+        "accept or refuse, and send them ours. Nothing is trusted by itself.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
