@@ -12,6 +12,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Test processes; two share a small machine well.
 JOBS ?= 2
+# Of each target of `make fuzz`.
+MINUTES ?= 1
 
 .PHONY: help
 help:  ## List the targets
@@ -41,6 +43,7 @@ setup: $(VENV)/.runtime $(VENV)/.development  ## Make the environment in .venv (
 pins: setup  ## Pin the requirements anew, with hashes
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements.txt requirements.in
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements-dev.txt requirements-dev.in
+	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements-fuzz.txt requirements-fuzz.in
 
 # ---------------------------------------------------------------- run
 
@@ -95,6 +98,16 @@ test-postgres: setup  ## Run the tests that meet the database on PostgreSQL
 .PHONY: pytest
 pytest: setup  ## Run all tests on SQLite, with coverage
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report term:skip-covered
+
+$(VENV)/.fuzz: requirements-fuzz.txt $(VENV)/.development
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-fuzz.txt
+	@touch $@
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz  ## Fuzz each parser for some minutes (MINUTES=1); findings end it
+	@for target in receive mdn mime ber headers edi; do \
+		echo "--- $$target"; $(PY) -m tests.fuzz $$target $(MINUTES) 2>&1 | tail -n 20; \
+	done
 
 # ---------------------------------------------------------------- change
 

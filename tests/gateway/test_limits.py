@@ -15,8 +15,7 @@ from as2gateway.events import Rejected, Verdict
 from as2gateway.mdn import read_mdn
 from as2gateway.policy import Limits
 from tests.gateway import mdns
-from tests.gateway.reading import read, read_entity
-from tests.gateway.test_policy_oracle import OPEN
+from tests.gateway.reading import OPEN, read, read_entity
 from tests.gateway.wrapping import (
     OURS,
     THEIRS,
