@@ -171,7 +171,9 @@ def test_a_worker_that_was_busy_when_redis_went_goes_on_when_it_is_back(
     pair: Pair, switch: RedisSwitch, slow: SlowPartner, slow_server: Peer
 ) -> None:
     name, documents = f"{uuid4().hex[:6]}.edi", new_documents(4)
-    (pair.b.gateway.outbox / "VENDOR" / "SLOW" / name).write_bytes(client.document())
+    folder = pair.b.gateway.outbox / "VENDOR" / "SLOW"
+    folder.mkdir(parents=True, exist_ok=True)  # the scan may not have made it yet
+    (folder / name).write_bytes(client.document())
     pair.wait_for(lambda: slow_server.requests, "a worker that is busy")
     switch.off()
     try:
