@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
@@ -79,13 +79,7 @@ def identity(
 ) -> Identity:
     """A key and a self-signed certificate; ``key_of`` takes the key made for another name."""
     key = private_key(kind, name if key_of is None else key_of)
-    subject = subject or x509.Name(
-        [
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Test & Söhne"),
-            x509.NameAttribute(NameOID.COMMON_NAME, name),
-        ]
-    )
+    subject = subject or _subject(name)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -101,6 +95,40 @@ def identity(
     return Identity(key, Certificate.from_der(made.public_bytes(serialization.Encoding.DER)))
 
 
+@cache
+def issued(name: str) -> tuple[Identity, Identity, Identity]:
+    """A key whose certificate another one has issued, whose own is of a third: leaf to root."""
+    root = identity(f"{name}, root")
+    middle = _issue(f"{name}, middle", root, ca=True)
+    return _issue(name, middle, ca=False), middle, root
+
+
+def _issue(name: str, issuer: Identity, *, ca: bool) -> Identity:
+    key = private_key(label=name)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(_subject(name))
+        .issuer_name(issuer.certificate.x509.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOT_BEFORE)
+        .not_valid_after(NOT_AFTER)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(issuer.rsa_key, hashes.SHA256())
+    )
+    return Identity(key, Certificate.from_der(made.public_bytes(serialization.Encoding.DER)))
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Test & Söhne"),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+
+
 def openssl(*arguments: str, stdin: bytes = b"") -> bytes:
     """Run the command; its standard output. Raises OpenSSLError."""
     done = subprocess.run(
@@ -111,10 +139,21 @@ def openssl(*arguments: str, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def cms_sign(data: bytes, signers: Sequence[Identity], *options: str) -> bytes:
-    """SignedData in DER (BER with ``-stream``); detached unless ``-nodetach`` is an option."""
+def cms_sign(
+    data: bytes,
+    signers: Sequence[Identity],
+    *options: str,
+    enclosed: Sequence[Certificate] = (),
+) -> bytes:
+    """SignedData in DER (BER with ``-stream``); detached unless ``-nodetach`` is an option.
+
+    Certificates that are ``enclosed`` travel along with those of the signers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         arguments = []
+        if enclosed:
+            chain = "".join(one.pem() for one in enclosed)
+            arguments += ["-certfile", _write(folder, "chain.pem", chain)]
         for number, signer in enumerate(signers):
             arguments += ["-signer", _write(folder, f"{number}.pem", signer.certificate.pem())]
             arguments += ["-inkey", _write(folder, f"{number}.key", signer.key_pem)]
