@@ -19,6 +19,7 @@ class Tag(StrEnum):
     MESSAGE_OUTBOUND_FAILED = "message:outbound:failed"
     MESSAGE_OUTBOUND_RESEND = "message:outbound:resend"
     MESSAGE_PAYLOAD_DOWNLOADED = "message:payload:downloaded"
+    MESSAGE_FILES_PURGED = "message:files:purged"
     MESSAGE_RAW_DOWNLOADED = "message:raw:downloaded"
     MDN_OUTBOUND_SENT = "mdn:outbound:sent"
     MDN_OUTBOUND_FAILED = "mdn:outbound:failed"

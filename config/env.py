@@ -59,6 +59,8 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_LIMIT_MDN": (int, MEBIBYTE),
     "AS2_LIMIT_WHOLE_MESSAGE": (int, 50_000_000),
     "AS2_LIMIT_RSA_BITS": (int, 8192),
+    # How long
+    "AS2_KEEP_DAYS": (int, 0),
     # Work
     "AS2_ENGINE": (str, "native"),
     "AS2_SEND_LEASE": (int, 900),

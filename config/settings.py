@@ -184,6 +184,8 @@ AS2_LIMITS = Limits(
     rsa_bits=env("AS2_LIMIT_RSA_BITS"),
 )
 
+AS2_KEEP_DAYS: int = env("AS2_KEEP_DAYS")  # 0 = for ever
+
 AS2_ENGINE: str = env("AS2_ENGINE")
 AS2_SEND_LEASE: int = env("AS2_SEND_LEASE")  # seconds
 AS2_SWEEP_SECONDS: float = env("AS2_SWEEP_SECONDS")
@@ -236,6 +238,7 @@ CELERY_BEAT_SCHEDULE = {
     for task, seconds in {
         "messages.tasks.sweep": AS2_SWEEP_SECONDS,
         "messages.tasks.scan_outboxes": AS2_OUTBOX_SECONDS,
+        "messages.tasks.purge": 3600.0,
         "audit.tasks.seal": 30.0,
         "config.tasks.heartbeat": HEARTBEAT_SECONDS,
         "partners.tasks.reevaluate": 86_400.0,

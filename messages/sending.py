@@ -117,6 +117,8 @@ def resend(message: Message, actor: str) -> bool:
     """
     if message.direction != Direction.OUTBOUND:
         raise ValueError("only a message that we sent can be sent again")
+    if message.purged_at is not None:
+        raise ValueError("its octets have been purged: send the document as a new message")
     now = timezone.now()
     if message.state == State.SENDING and message.due_at is not None and message.due_at > now:
         return False

@@ -26,6 +26,7 @@ def may_resend(user: User | AnonymousUser, message: Message) -> bool:
     What has not been tried yet, or is being sent, goes out by itself.
     """
     tried = message.attempts > 0 and message.state != State.SENDING
+    tried = tried and message.purged_at is None
     return message.direction == Direction.OUTBOUND and tried and _allowed(user)
 
 
@@ -37,7 +38,7 @@ def resend(request: HttpRequest, pk: int) -> HttpResponseBase:
     rows = visible_messages(request.user).select_related("connection__organization")
     message = get_object_or_404(rows, pk=pk)
     if not may_resend(request.user, message):
-        flash.warning(request, "This message cannot be sent again: it is being sent, or not ours.")
+        flash.warning(request, "This message cannot be sent again: it is being sent, purged, or not ours.")
         return HttpResponseRedirect(page_of(message))
     if request.method == "POST":
         if sending.resend(message, request.user.get_username()):

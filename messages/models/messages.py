@@ -111,6 +111,8 @@ class Message(Work):
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    #: its payload and raw request are no longer kept (``retention``)
+    purged_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = Messages.as_manager()
 
@@ -173,6 +175,11 @@ class Message(Work):
                 name="message_replay_key",
             ),
             models.Index(fields=["connection", "state"], name="message_connection_state"),
+            models.Index(
+                fields=["connection", "finished_at"],
+                condition=Q(purged_at__isnull=True),
+                name="message_to_purge",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -183,6 +183,13 @@ class Connection(models.Model):
     parallel = models.PositiveSmallIntegerField(
         "parallel sends", default=4, validators=[MinValueValidator(1), MaxValueValidator(64)]
     )
+    keep_days = models.PositiveIntegerField(
+        "days to keep documents",
+        null=True,
+        blank=True,
+        help_text="After that payloads and raw requests are purged; facts, digests and MDNs stay. "
+        "0 keeps them for ever, empty takes the installation's (AS2_KEEP_DAYS).",
+    )
     ordered = models.BooleanField(
         "strict order", default=False, help_text="One message at a time, oldest first."
     )
