@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("as2gateway", "audit", "partners", "messages", "config", "bench")
 TREES = (*PACKAGES, "tests", "scripts")
 
+#: Programs of their own that are run, never imported, with the libraries of other products.
+PEERS = ROOT / "tests" / "interop" / "peers"
+
 # House style, convention 2.
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 39
@@ -53,7 +56,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
 @pytest.mark.parametrize("tree", [*PACKAGES, "tests"])
 def test_every_folder_with_modules_is_a_package(tree: str) -> None:
     # Without __init__.py an installed package of the same name would win (messages, tests).
-    folders = {path.parent for path in (ROOT / tree).rglob("*.py")}
+    folders = {path.parent for path in (ROOT / tree).rglob("*.py") if PEERS not in path.parents}
     assert folders
     assert [_name(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
 
