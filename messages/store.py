@@ -14,7 +14,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -58,8 +58,8 @@ class Writer:
         name = f"{uuid.uuid4().hex}.{kind}"
         self.key = f"{dt.datetime.now(dt.UTC):%Y/%m/%d}/{name}"
         self.size = 0
-        self._store = store
-        self._path = store.root / _QUARANTINE / name
+        self.store = store
+        self._path = store.quarantine / name
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._file: BinaryIO | None = None
@@ -108,7 +108,7 @@ class Writer:
 
     def commit(self) -> None:
         """Make the file durable under its key."""
-        commit_all([self])
+        self.store.commit([self])
 
     def discard(self) -> None:
         """Forget the file, unless it was committed."""
@@ -153,8 +153,8 @@ class Writer:
 
     def _rename(self) -> Path:
         """Take the final name; return the directory that must be synced for it to last."""
-        final = self._store.root / self.key
-        self._store.ensure_directory(final.parent)
+        final = self.store.root / self.key
+        self.store.ensure_directory(final.parent)
         self._path = self._path.rename(final)
         return final.parent
 
@@ -163,17 +163,13 @@ class Writer:
 
 
 def commit_all(writers: Iterable[Writer]) -> None:
-    """Make several files durable with one pass over their directory; some may be so already.
+    """Make several files of one store durable; some may be so already.
 
     Raises OSError; none of the others then counts as committed, and discarding removes them.
     """
     batch = [writer for writer in writers if not writer.committed]
-    for writer in batch:
-        writer._sync()  # noqa: SLF001  a writer's own module: the batch is its commit
-    for directory in {writer._rename() for writer in batch}:  # noqa: SLF001  the same
-        sync_directory(directory)
-    for writer in batch:
-        writer._settle()  # noqa: SLF001  the same
+    if batch:
+        batch[0].store.commit(batch)
 
 
 class Store:
@@ -183,9 +179,23 @@ class Store:
         self.root = root
         self._known: set[Path] = set()
 
+    @property
+    def quarantine(self) -> Path:
+        """Where files are written that nothing refers to."""
+        return self.root / _QUARANTINE
+
     def writer(self, kind: Kind) -> Writer:
         """Begin a file."""
         return Writer(self, kind)
+
+    def commit(self, batch: Sequence[Writer]) -> None:
+        """Make files durable with one pass over their directory. Raises OSError."""
+        for writer in batch:
+            writer._sync()  # noqa: SLF001  a writer's own module: the batch is its commit
+        for directory in {writer._rename() for writer in batch}:  # noqa: SLF001  the same
+            sync_directory(directory)
+        for writer in batch:
+            writer._settle()  # noqa: SLF001  the same
 
     def open(self, key: str) -> BinaryIO:
         """Open a committed file for reading; FileNotFoundError if it is gone."""
@@ -223,7 +233,7 @@ class Store:
         """Remove what crashes left behind: files not written to for that long. How many."""
         limit = time.time() - older_than.total_seconds()
         swept = 0
-        for path in (self.root / _QUARANTINE).glob("*"):
+        for path in self.quarantine.glob("*"):
             try:
                 if path.stat().st_mtime < limit:
                     path.unlink()
