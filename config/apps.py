@@ -1,10 +1,11 @@
 """The app that holds the house together: settings, processes, health."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
-from config import checks
+from config import checks, clock
 from config.celery import app as celery_app
 
 __all__ = ["ConfigConfig", "celery_app"]
@@ -30,6 +31,7 @@ class ConfigConfig(AppConfig):
 
         from config.access import lockout, roles  # noqa: PLC0415  the same
 
+        clock.install(settings.AS2_CLOCK_FILE)
         checks.register()
         post_migrate.connect(roles.ensure_roles, sender=self)
         user_locked_out.connect(lockout.note)

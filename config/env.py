@@ -75,6 +75,7 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     # For tests only
     "DEBUG": (bool, False),
     "AS2_FAILPOINTS": (str, ""),
+    "AS2_CLOCK_FILE": (str, ""),
 }
 
 

@@ -37,6 +37,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 DEBUG: bool = env("DEBUG")
 AS2_FAILPOINTS: str = env("AS2_FAILPOINTS")  # read by the code that fails on purpose
+AS2_CLOCK_FILE: str = env("AS2_CLOCK_FILE")
 SECRET_KEY = keys.secret_key(_home)
 AS2_KEY_RING = keys.key_ring(_home, DATABASES["default"])
 
