@@ -61,6 +61,9 @@ class Message(Work):
     content_type = models.CharField(max_length=255, blank=True)
     filename = models.CharField(max_length=255, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
+    #: of a received message: how its connection was protected; empty = not known (``arriving_tls``)
+    tls_version = models.CharField("TLS", max_length=10, blank=True)
+    tls_suite = models.CharField("TLS suite", max_length=60, blank=True)
 
     failure_code = models.CharField(max_length=60, blank=True, db_index=True)
     failure_text = models.TextField(blank=True)
