@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,7 @@ _IN_MEMORY = 64 * 1024
 _QUARANTINE = "quarantine"
 _DAYS = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
 #: An empty file in a day's folder: nothing is put there any more, so one look is enough.
-_SWEPT = "swept"
+SWEPT = "swept"
 #: Orphans of one day that are not suspicious; crashes leave a handful.
 _MANY = 100
 _KEY = re.compile(r"\d{4}/\d\d/\d\d/[0-9a-f]{32}\.(?:raw|payload|wire|mdn)")
@@ -49,6 +50,14 @@ class Kind(StrEnum):
     PAYLOAD = "payload"
     WIRE = "wire"
     MDN = "mdn"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What is known of a file without reading it: bytes, and when it was written (Unix time)."""
+
+    size: int
+    modified: float
 
 
 class Writer:
@@ -252,10 +261,10 @@ class Store:
         day = self._day_to_sweep(dt.datetime.fromtimestamp(limit, dt.UTC).strftime("%Y/%m/%d"))
         if day is None:
             return 0
-        found = {f"{day}/{path.name}": path for path in (self.root / day).iterdir()}
-        if any(path.stat().st_mtime >= limit for path in found.values()):
+        found = self.files_of(day)
+        if any(file.modified >= limit for file in found.values()):
             return 0  # put back from a backup, and its rows may yet be
-        orphans = {key for key in found if _KEY.fullmatch(key)} - {*named(f"{day}/")}
+        orphans = found.keys() - {*named(f"{day}/")}
         if len(orphans) > max(_MANY, len(found) / 2):
             logger.error(
                 "%d of %d files of %s are in no row and stay: are AS2_STORE and the database those "
@@ -265,8 +274,24 @@ class Store:
             return 0
         for key in orphans:
             self.delete(key)
-        (self.root / day / _SWEPT).touch()
+        self._mark_swept(day)
         return len(orphans)
+
+    def days(self) -> Iterator[str]:
+        """The days that have files, as keys begin: ``2026/11/29``; the oldest first."""
+        for folder in sorted(self.root.glob(_DAYS)):
+            yield str(folder.relative_to(self.root))
+
+    def files_of(self, day: str) -> dict[str, StoredFile]:
+        """The files of one day by their keys."""
+        found = {}
+        for path in (self.root / day).iterdir():
+            key = f"{day}/{path.name}"
+            with suppress(FileNotFoundError):  # purged meanwhile
+                if is_key(key):
+                    facts = path.stat()
+                    found[key] = StoredFile(facts.st_size, facts.st_mtime)
+        return found
 
     def ensure_directory(self, directory: Path) -> None:
         """Make a directory that outlives a power cut, and remember it.
@@ -283,15 +308,29 @@ class Store:
 
     def _day_to_sweep(self, limit: str) -> str | None:
         """The first day before ``limit`` that has not been swept."""
-        folders = sorted(self.root.glob(_DAYS))
-        days = (str(folder.relative_to(self.root)) for folder in folders)
-        return next((d for d in days if d < limit and not (self.root / d / _SWEPT).exists()), None)
+        return next((d for d in self.days() if d < limit and not self._is_swept(d)), None)
+
+    def _is_swept(self, day: str) -> bool:
+        return (self.root / day / SWEPT).exists()
+
+    def _mark_swept(self, day: str) -> None:
+        (self.root / day / SWEPT).touch()
 
     def _path(self, key: str) -> Path:
         # Keys come from our own rows; should one not, it names no file outside the store.
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not a key of the store: {key[:100]!r}")
+        check_key(key)
         return self.root / key
+
+
+def is_key(name: str) -> bool:
+    """Whether it is a name that we give to files."""
+    return _KEY.fullmatch(name) is not None
+
+
+def check_key(key: str) -> None:
+    """Raise ValueError for what is no key, so that it can name nothing outside the store."""
+    if not is_key(key):
+        raise ValueError(f"not a key of the store: {key[:100]!r}")
 
 
 def get_store() -> Store:
