@@ -4,7 +4,9 @@ from messages.models.attempts import Attempt, ErrorClass
 from messages.models.deliveries import Delivery, DeliveryState
 from messages.models.mdns import MDN, MDNState
 from messages.models.messages import Direction, Message, State
+from messages.models.redeliveries import Redelivery, RedeliveryItem, RedeliveryState
 from messages.models.senders import UnknownSender
+from messages.models.views import SavedView
 from messages.models.wrapped_keys import WrappedKey
 
 __all__ = [
@@ -16,6 +18,10 @@ __all__ = [
     "ErrorClass",
     "MDNState",
     "Message",
+    "Redelivery",
+    "RedeliveryItem",
+    "RedeliveryState",
+    "SavedView",
     "State",
     "UnknownSender",
     "WrappedKey",

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.attachments import Attachment
+from as2gateway.edi import Acceptance
 from as2gateway.policy import MDNMode
 from messages.models.work import DueQuerySet, Work
 from partners.models import Connection
@@ -108,6 +109,15 @@ class Message(Work):
     edi_standard = models.CharField(max_length=10, blank=True)
     edi_type = models.CharField(max_length=20, blank=True)
     edi_control_number = models.CharField(max_length=20, blank=True)
+    #: numbers that people ask by, one a line: ``order 4500012345``
+    edi_references = models.TextField(blank=True)
+    #: what a functional acknowledgement of it names; empty = none can come (``acknowledging``)
+    edi_ack_number = models.CharField(max_length=20, blank=True, editable=False)
+    #: what the partner's functional acknowledgement said of it
+    acknowledgement = models.CharField(
+        max_length=25, choices=[(each.value, each.value) for each in Acceptance], blank=True
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
 
     #: settings and certificate fingerprints this message was made or judged by
     settings = models.JSONField(default=dict, blank=True)
@@ -177,7 +187,15 @@ class Message(Work):
                 condition=Q(direction=Direction.INBOUND, state=State.ACCEPTED),
                 name="message_replay_key",
             ),
-            models.Index(fields=["connection", "state"], name="message_connection_state"),
+            # With the time, so that the last success and the last failure are found at once.
+            models.Index(
+                fields=["connection", "state", "created_at"], name="message_connection_state_time"
+            ),
+            models.Index(
+                fields=["connection", "edi_ack_number"],
+                condition=Q(acknowledged_at__isnull=True) & ~Q(edi_ack_number=""),
+                name="message_unacknowledged",
+            ),
             models.Index(
                 fields=["connection", "finished_at"],
                 condition=Q(purged_at__isnull=True),

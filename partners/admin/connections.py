@@ -109,7 +109,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                     ("max_attempts", "first_gap_minutes", "mdn_wait_minutes"),
                     ("connect_timeout", "response_timeout"),
                     ("parallel", "ordered"),
-                    "keep_days",
+                    ("acknowledge_hours", "silent_days", "keep_days"),
                     ("restart", "certificate_exchange"),
                     "engine",
                 )

@@ -190,6 +190,21 @@ class Connection(models.Model):
         help_text="After that payloads and raw requests are purged; facts, digests and MDNs stay. "
         "0 keeps them for ever, empty takes the installation's (AS2_KEEP_DAYS).",
     )
+    acknowledge_hours = models.PositiveIntegerField(
+        "hours to an acknowledgement",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(8760)],  # a year
+        help_text="Within them this partner answers each document of ours with a functional "
+        "acknowledgement (997, 999, CONTRL); the start page shows what is late. Empty: none come.",
+    )
+    silent_days = models.PositiveSmallIntegerField(
+        "days of silence",
+        null=True,
+        blank=True,
+        help_text="Without a document from this partner for so long, the start page shows it. "
+        "Empty: when it is silent against its own habit; 0: never.",
+    )
     ordered = models.BooleanField(
         "strict order", default=False, help_text="One message at a time, oldest first."
     )
