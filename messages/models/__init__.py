@@ -6,6 +6,7 @@ from messages.models.mdns import MDN, MDNState
 from messages.models.messages import Direction, Message, State
 from messages.models.redeliveries import Redelivery, RedeliveryItem, RedeliveryState
 from messages.models.senders import UnknownSender
+from messages.models.transfers import Transfer, TransferPiece
 from messages.models.views import SavedView
 from messages.models.wrapped_keys import WrappedKey
 
@@ -23,6 +24,8 @@ __all__ = [
     "RedeliveryState",
     "SavedView",
     "State",
+    "Transfer",
+    "TransferPiece",
     "UnknownSender",
     "WrappedKey",
 ]
