@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('as2_messages', '0006_redeliveries'),
-        ('partners', '0007_transfers'),
+        ('partners', '0004_optional_profiles'),
     ]
 
     operations = [
