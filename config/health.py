@@ -2,7 +2,6 @@
 
 import datetime as dt
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_safe
 from config.models import Heartbeat
 from config.tasks import BACKGROUND
 from messages.models import MDN, Delivery, Direction, Message
+from messages.store import get_store
 from partners.models import ConnectionState
 
 # Work that is due for longer than this waits for a worker that does not come.
@@ -71,8 +71,7 @@ def check_database() -> Check:
 def check_store() -> Check:
     """Write to the store, and look how much room is left."""
     try:
-        with tempfile.TemporaryFile(dir=settings.AS2_STORE) as file:
-            file.write(b"ready")
+        get_store().probe()
         free = shutil.disk_usage(settings.AS2_STORE).free
     except OSError as error:
         return Check(ok=False, required=True, detail=f"The store cannot be written: {error}")

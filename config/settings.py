@@ -16,8 +16,9 @@ _home.create()
 
 AS2_HOME = _home.root
 AS2_STORE = _home.store
-AS2_INBOX = _home.inbox
-AS2_OUTBOX = _home.outbox
+AS2_STORE_URL: str = env("AS2_STORE_URL")
+AS2_INBOX = Path(env("AS2_INBOX") or _home.inbox)
+AS2_OUTBOX = Path(env("AS2_OUTBOX") or _home.outbox)
 AS2_PROFILES = _home.profiles
 
 AS2_BIND: str = env("AS2_BIND")

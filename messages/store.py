@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from pkgutil import resolve_name
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -238,6 +240,11 @@ class Store:
             facts = os.statvfs(self.root)
         return facts.f_bavail * facts.f_frsize
 
+    def probe(self) -> None:
+        """Raise OSError if nothing can be written."""
+        with tempfile.TemporaryFile(dir=self.root) as file:
+            file.write(b"ready")
+
     def sweep_quarantine(self, older_than: dt.timedelta) -> int:
         """Remove what crashes left behind: files not written to for that long. How many."""
         limit = time.time() - older_than.total_seconds()
@@ -334,13 +341,17 @@ def check_key(key: str) -> None:
 
 
 def get_store() -> Store:
-    """The store of this installation (AS2_STORE)."""
-    return _store_at(Path(settings.AS2_STORE))
+    """The store of this installation (AS2_STORE, AS2_STORE_URL)."""
+    return _store_at(Path(settings.AS2_STORE), settings.AS2_STORE_URL)
 
 
 @functools.lru_cache(maxsize=8)
-def _store_at(root: Path) -> Store:
-    return Store(root)
+def _store_at(root: Path, url: str) -> Store:
+    if not url:
+        return Store(root)
+    # Its library takes time and memory, so that only who uses a bucket loads it.
+    opened: Store = resolve_name("messages.object_store:open_store")(root, url)
+    return opened
 
 
 def sync_directory(directory: Path) -> None:

@@ -5,14 +5,18 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import urlopen
 from uuid import uuid4
 
+import boto3
 import psycopg
 import redis
 
@@ -88,6 +92,39 @@ def postgres_server() -> Iterator[str]:
             url = f"postgres://postgres@127.0.0.1:{port}/postgres"
             _wait_until(lambda: psycopg.connect(url).close(), psycopg.OperationalError)
             yield url
+
+
+@contextmanager
+def s3_server(port: int | None = None) -> Iterator[str]:
+    """Run an S3 service that keeps all in memory; yields its address. It takes any credentials."""
+    port = port or free_port()
+    program = str(Path(sys.executable).parent / "moto_server")
+    with _running([program, "-H", "127.0.0.1", "-p", str(port)]):
+        url = f"http://127.0.0.1:{port}"
+        _wait_until(lambda: urlopen(f"{url}/moto-api/", timeout=5).close(), OSError)
+        yield url
+
+
+def create_bucket(server_url: str) -> str:
+    """Create an empty bucket and return what ``AS2_STORE_URL`` is to be for it."""
+    name = f"test-{uuid4().hex[:12]}"
+    s3_client(server_url).create_bucket(Bucket=name)
+    return f"s3://{name}/as2?endpoint={server_url}&region=us-east-1"
+
+
+def s3_client(server_url: str) -> Any:
+    """A client of boto3's for looking past our code."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+#: what a process needs in its environment to use it
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 def create_database(server_url: str) -> str:
