@@ -10,6 +10,7 @@ from as2gateway import names
 from as2gateway.headers import Headers
 from as2gateway.policy import InboundPolicy, MDNMode
 from as2gateway.request import AS2Request
+from messages.arriving_tls import NOT_KNOWN, ArrivingTLS
 from messages.models import Direction
 from messages.store import Writer
 from partners.models import Connection
@@ -32,6 +33,8 @@ class Arrival:
     #: where an async MDN goes; empty if the MDN is the answer to the request
     mdn_url: str
     now: dt.datetime
+    #: of the connection by which it came; not known of what is read from the store
+    tls: ArrivingTLS = NOT_KNOWN
 
     @classmethod
     def of(
@@ -75,6 +78,11 @@ class Arrival:
                 "this connection: it was the answer to the request instead. If the partner is "
                 "right, add that host to “hosts for async MDNs”"
             )
+        if self.tls.is_old:
+            notes.append(
+                f"it came over {self.tls.version}, which is forbidden (RFC 8996): ask the partner "
+                "to switch TLS 1.2 on, and switch the old versions off at your proxy"
+            )
         return notes
 
     def fields(self, raw: Writer, address: str | None) -> dict[str, Any]:
@@ -90,6 +98,8 @@ class Arrival:
             "subject": self.request.subject[:998],
             "content_type": self.request.content_type.type[:255],
             "address": address,
+            "tls_version": self.tls.version,
+            "tls_suite": self.tls.suite,
             "headers": [list(pair) for pair in self.headers],
             "raw_key": raw.key,
             "wire_size": raw.size,

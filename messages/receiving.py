@@ -41,6 +41,7 @@ from messages import (
     senders,
 )
 from messages.arrivals import Arrival, find_receiver
+from messages.arriving_tls import ArrivingTLS, arriving_tls
 from messages.claims import LeaseLost
 from messages.concluding import Conclusion, conclude
 from messages.intake import BodyLimits, Environ, Refused
@@ -51,6 +52,7 @@ from messages.store import Kind, Writer, commit_all, get_store
 from messages.verdicts import PoisonousMessage, ReusedMessageID
 from partners.encryption import KeyRingError
 from partners.models import Connection
+from partners.noticing.endpoints import note_old_tls
 from partners.policies import engine_for, limits
 
 logger = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ def _receive(environ: Environ) -> Reply:
         if is_mdn(headers, raw.head(_HEAD)):
             return _take_mdn(headers, raw, address)
         arrival = Arrival.of(headers, request, connection, raw.sha256, timezone.now())
-        return _take(arrival, raw, address)
+        return _take(replace(arrival, tls=_tls_of(environ, connection)), raw, address)
 
 
 def _body_limits(connection: Connection) -> BodyLimits:
@@ -105,6 +107,14 @@ def _body_limits(connection: Connection) -> BodyLimits:
     if engine_for(connection).streams:
         return allowed
     return replace(allowed, size=min(allowed.size, limits().whole_message))
+
+
+def _tls_of(environ: Environ, connection: Connection) -> ArrivingTLS:
+    """Say how the request was protected; of an old version the operator is told besides."""
+    tls = arriving_tls(environ)
+    if tls.is_old:
+        note_old_tls(connection, tls.version, timezone.now())
+    return tls
 
 
 def _read_request(headers: Headers) -> AS2Request:

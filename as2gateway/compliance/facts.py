@@ -127,6 +127,8 @@ class ConnectionFacts:
     max_attempts: int | None = None
     #: whether card or bank details pass here
     payment: bool = False
+    #: what the other side runs, as an operator wrote it down: name and version
+    platform: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A command of today's OpenSSL refuses old versions by itself, whatever the server
 level is lowered in those that are to fail, so that it is the server that refuses.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,24 @@ PLATFORMS: Final = (
     (".NET", "since 4.6 by itself; 4.5 when set to; 3 and older cannot"),
     ("Java", "since 8 by itself; 7 when set to; 6 not without an added provider"),
 )
+
+#: What people write, and what the tables of profiles call it.
+_NAMES: Final = {".net": ".NET", "dotnet": ".NET", "java": "Java", "openssl": "OpenSSL"}
+_PLATFORM: Final = re.compile(
+    r"(?P<name>\.?[A-Za-z][A-Za-z ]*?)[ /-]*(?P<version>\d+(\.\d+)*)[\w+-]*"
+)
+
+
+def parse_platform(text: str) -> tuple[str, str]:
+    """Read “.NET 4.8” or “Java 8”: name and version. Raises ValueError."""
+    found = _PLATFORM.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} has no name and version; write it like .NET 4.8 or Java 8")
+    name, version = found["name"].strip(), found["version"]
+    name = _NAMES.get(name.lower().removesuffix(" framework"), name)
+    if name == "Java" and version.startswith("1."):  # 1.8 is what Java 8 calls itself
+        version = version.removeprefix("1.")
+    return name, version
 
 
 def commands(host: str, port: int, suites: tuple[str, ...] = ()) -> tuple[Command, ...]:

@@ -8,13 +8,14 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from audit.badges import Tone
+from audit.badges import Tone, badge
 from audit.links import link_to
 from messages.admin.downloads import What, may_download
 from messages.admin.resending import may_resend
 from messages.admin.timeline import Entry, read_history, timeline
 from messages.admin.verdicts import MDNVerdict, Verdict, mdn_verdict, verdict
 from messages.admin.words import STATE_TONES, size
+from messages.arriving_tls import PLAIN, ArrivingTLS
 from messages.models import Message, State
 from partners.models import KeyPair, PartnerCertificate
 
@@ -87,6 +88,8 @@ def _document(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _security(message: Message) -> Iterator[tuple[str, str]]:
+    if message.tls_version:
+        yield "TLS", _tls(message)
     yield "Signature", message.signed or "none"
     yield "Encryption", message.encrypted or "none"
     yield "Compression", "zlib" if message.compressed else "none"
@@ -98,6 +101,15 @@ def _security(message: Message) -> Iterator[tuple[str, str]]:
         yield "Engine", str(message.settings["engine"])
     for note in message.notes:
         yield "Note", str(note)
+
+
+def _tls(message: Message) -> str:
+    if message.tls_version == PLAIN:
+        return "none: it came over plain HTTP, protected by its own layers only"
+    found = ArrivingTLS(message.tls_version, message.tls_suite)
+    return format_html(
+        "{} {}", badge(Tone.BAD if found.is_old else Tone.GOOD, found.version), found.suite
+    )
 
 
 def _mdn_asked_for(message: Message) -> str:

@@ -70,6 +70,8 @@ def _beginning(message: Message) -> Entry:
     if message.direction == Direction.OUTBOUND:
         return Entry(message.created_at, 0, "inbox", Tone.PLAIN, "Taken over for sending")
     facts = [("From address", message.address)] if message.address else []
+    if message.tls_version:
+        facts.append(("TLS", f"{message.tls_version} {message.tls_suite}".strip()))
     return Entry(message.created_at, 0, "login", Tone.PLAIN, "Received", facts=facts)
 
 

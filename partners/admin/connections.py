@@ -100,7 +100,14 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
         ),
         (
             "TLS",
-            {"fields": (("tls_trust", "tls_client_key"), "tls_ca", "tls_pins")},
+            {
+                "fields": (
+                    ("tls_trust", "tls_client_key"),
+                    ("platform", "payment"),
+                    "tls_ca",
+                    "tls_pins",
+                )
+            },
         ),
         (
             "How often, how long",

@@ -27,6 +27,7 @@ from as2gateway.compliance.facts import (
     Trust,
     Use,
 )
+from as2gateway.tls.manual import parse_platform
 from partners.models import APIKeyPair, Connection, KeyPair, PartnerCertificate, Region
 from partners.models.certificates import CertificateFacts as CertificateRow
 from partners.models.connections import NONE
@@ -58,6 +59,8 @@ def connection_facts(
         provider=connection.provider,
         provider_access=connection.provider_access,
         tls_trust=Trust(connection.tls_trust),
+        payment=connection.payment,
+        platform=_platform(connection.platform),
         mdn_url=f"{settings.AS2_BASE_URL}/as2",
         siblings=siblings,
         # Pages and commands show it in PEM only, which partners import as .cer.
@@ -67,6 +70,14 @@ def connection_facts(
         refuses_unknown_names=True,
         max_attempts=connection.max_attempts,
     )
+
+
+def _platform(text: str) -> tuple[str, str] | None:
+    """Read what an operator wrote down; what is not readable is not known."""
+    try:
+        return parse_platform(text)
+    except ValueError:
+        return None
 
 
 def certificate_of_theirs(row: PartnerCertificate) -> CertificateFacts:

@@ -4,14 +4,17 @@ from partners.models.api_keys import APIKeyPair, APIKeyState, Region
 from partners.models.certificates import CertificateFacts, PartnerCertificate, accepted, in_use
 from partners.models.compliance import Acknowledgement, Compliance
 from partners.models.connections import Connection, ConnectionState, Environment
+from partners.models.handshakes import FailedHandshake
 from partners.models.keys import KeyPair
 from partners.models.notices import Notice
 from partners.models.organizations import Organization
 from partners.models.partners import Partner
 from partners.models.probes import TLSProbe
+from partners.models.renewals import Renewal
 from partners.models.revision import Revision
 from partners.models.rollovers import OPEN_STATES, Confirmation, Rollover, RolloverState
 from partners.models.scopes import Scope
+from partners.models.suspensions import Suspension
 
 __all__ = [
     "OPEN_STATES",
@@ -24,16 +27,19 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Environment",
+    "FailedHandshake",
     "KeyPair",
     "Notice",
     "Organization",
     "Partner",
     "PartnerCertificate",
     "Region",
+    "Renewal",
     "Revision",
     "Rollover",
     "RolloverState",
     "Scope",
+    "Suspension",
     "TLSProbe",
     "accepted",
     "in_use",

@@ -69,8 +69,13 @@ class APIKeyPair(models.Model):
     #: PKCS#8 DER, unencrypted inside the field's own encryption
     private_key = EncryptedBinaryField(editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    recorded_at = models.DateTimeField(null=True, blank=True, editable=False)
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: noted by hand or by a program: who signs with the key is not this gateway
+    last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
+    last_used_by = models.CharField(max_length=150, blank=True, editable=False)
 
     objects = APIKeyPairManager()
 

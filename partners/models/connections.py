@@ -9,6 +9,7 @@ from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
 from as2gateway.compliance.facts import Trust
 from as2gateway.engines import get_engine
 from as2gateway.policy import MDNMode, OutboundPolicy
+from as2gateway.tls.manual import parse_platform
 from as2gateway.tls.trust import parse_authorities, parse_pins
 from partners.compliance.profiles import profile_choices
 from partners.models.keys import KeyPair
@@ -29,6 +30,14 @@ def validate_pins(text: str) -> None:
     """Refuse what is no list of fingerprints."""
     try:
         parse_pins(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+def validate_platform(text: str) -> None:
+    """Refuse what no rule could read: a name and a version are wanted."""
+    try:
+        parse_platform(text)
     except ValueError as error:
         raise ValidationError(str(error)) from error
 
@@ -154,6 +163,19 @@ class Connection(models.Model):
         "provider has access",
         default=False,
         help_text="The provider has access to our account with the partner.",
+    )
+    platform = models.CharField(
+        "their platform",
+        max_length=60,
+        blank=True,
+        validators=[validate_platform],
+        help_text="What their server or our integration runs, if you know: .NET 4.8, Java 8, "
+        "OpenSSL 1.1.1. Profiles judge whether it can do TLS 1.2 by itself.",
+    )
+    payment = models.BooleanField(
+        "payment endpoint",
+        default=False,
+        help_text="Payments go this way: profiles then ask for more of its TLS.",
     )
     engine = models.CharField(
         max_length=20, blank=True, help_text="Empty takes the installation's (AS2_ENGINE)."

@@ -10,6 +10,7 @@ from django.db import transaction
 from as2gateway.certificates import Certificate
 from as2gateway.compliance.findings import Finding
 from audit.tags import Tag
+from partners import renewals
 from partners.compliance import verdicts
 from partners.compliance.cases import Case
 from partners.compliance.refusing import Review
@@ -90,6 +91,7 @@ def plan_partner(
                 old_certificate=old, new_certificate=row, created_by=by.actor, created_at=now
             )
             planned.append(_planned(rollover, [connection], now, by))
+    renewals.planned(planned, now, by)
     verdicts.reevaluate(verdicts.affected_by(connections), now)
     return planned
 

@@ -191,9 +191,10 @@ def tested_lately(facts: Facts, asked: Parameters, now: dt.datetime) -> Outcome:
 
 def platform(facts: Facts, asked: Parameters, _now: dt.datetime) -> Outcome:
     """What the other side runs can do TLS 1.2 by itself."""
-    hint = facts.endpoint.platform if facts.endpoint else None
+    seen = facts.endpoint.platform if facts.endpoint else None
+    hint = facts.connection.platform or seen
     if hint is None:
-        return unknown("what the other side runs")
+        return unknown("what the other side runs; write it down on the connection")
     name, version = hint
     minimum = asked.table("minimum").get(name)
     if minimum is None:
@@ -254,5 +255,5 @@ CHECKS: Final[Mapping[str, Check]] = {
     "cert.review": Check(certificate_review, "url", {"more_than_days": int}),
     "both.directions": Check(both_directions, "url", {"days": int}),
     "test.recent": Check(tested_lately, "url", {"days": int, "target": str}),
-    "env.platform": Check(platform, "url", {"minimum": dict}),
+    "env.platform": Check(platform, "platform", {"minimum": dict}),
 }

@@ -232,7 +232,7 @@ VIOLATED: list[Row] = [
         "1.0.0t",
         "",
     ),
-    (PAY, "env.platform", endpoint(platform=("Java", "7")), "info", "Java 7", "url"),
+    (PAY, "env.platform", endpoint(platform=("Java", "7")), "info", "Java 7", "platform"),
     (PAY, "both.directions", server(tested_at=NOW - 31 * DAY), "warning", "inbound not", "url"),
     (PAY, "both.directions", replace(GOOD, endpoint=None), "warning", "outbound not", "url"),
     (PAY, "key.type", key(key_type="ec"), "error", "shop-checkout: ec", ""),

@@ -1,8 +1,4 @@
-"""Noticing: what has to be reminded of at a moment. Rows and a clock in, notices out, once each.
-
-The step of a reminder is part of its key. A scheduler that was down, or is started again, makes
-none twice, and of the steps that passed meanwhile only the last.
-"""
+"""Ends: certificates of ours and theirs that run out, and API keys that are to be changed."""
 
 import datetime as dt
 import math
@@ -11,36 +7,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
-from django.db.models import Prefetch
-
-from audit.recording import Subject, record
-from audit.tags import Tag
 from partners import api_keys
 from partners.models import (
     CertificateFacts,
-    Confirmation,
     Connection,
-    KeyPair,
     Notice,
     Organization,
     Partner,
     PartnerCertificate,
-    Rollover,
-    RolloverState,
     in_use,
 )
 from partners.models.certificates import Facts
+from partners.noticing.keeping import administrators
+from partners.noticing.steps import step_of
 
-#: Days before the end of a certificate; 0 is its end.
-STEPS: Final = (0, 1, 3, 7, 14, 30, 60, 90)
 #: From which step on the lack of a successor is urgent, and the partner is asked for one.
 URGENT: Final = 30
 #: From which step on every administrator is told of that, too.
 ALARM: Final = 7
-#: Days before a rollover starts, and (negative) after, at which those who are silent are named.
-SILENCE: Final = (-14, -3, 1, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +41,8 @@ class End:
     successor: str
 
 
-def make_notices(now: dt.datetime) -> list[Notice]:
-    """Write down the notices that are due and are not there yet; return the new ones."""
-    wanted = [*_of_ends(now), *_of_silence(now)]
-    known = set(
-        Notice.objects.filter(key__in=[each.key for each in wanted]).values_list("key", flat=True)
-    )
-    return [each for each in wanted if each.key not in known and _keep(each)]
-
-
-def step_of(ends_at: dt.datetime, now: dt.datetime) -> int | None:
-    """Return the last step that has been reached; None if the end is far away."""
-    days = max(math.ceil((ends_at - now) / dt.timedelta(days=1)), 0)
-    return next((step for step in STEPS if days <= step), None)
-
-
-def _keep(notice: Notice) -> bool:
-    """Save a notice with its event; False if another process was faster."""
-    with transaction.atomic():
-        row, created = Notice.objects.get_or_create(
-            key=notice.key,
-            defaults={
-                field.attname: getattr(notice, field.attname)
-                for field in Notice._meta.concrete_fields  # noqa: SLF001 - Django's public API
-                if not field.primary_key and field.attname != "key"
-            },
-        )
-        if created:
-            notice.pk = row.pk
-            facts = {"days_left": row.days_left, "urgent": row.urgent, "of": row.fingerprint}
-            record(Tag.CERTIFICATE_END_NOTICED, Subject.of(row), row.title, data=facts)
-    return created
-
-
-def _of_ends(now: dt.datetime) -> Iterator[Notice]:
+def of_ends(now: dt.datetime) -> Iterator[Notice]:
+    """Remind of each end at its steps."""
     for end in (*_ours(now), *_theirs(now), *_api_keys()):
         step = step_of(end.ends_at, now)
         if step is not None:
@@ -122,13 +74,8 @@ def _recipients(end: End, step: int, *, urgent: bool) -> list[str]:
     if urgent and theirs and end.partner:
         found.append(end.partner.email)
     if (urgent and step <= ALARM) or not end.organization:
-        found += _administrators()
+        found += administrators()
     return [each for each in dict.fromkeys(found) if each]
-
-
-def _administrators() -> list[str]:
-    users = get_user_model().objects.filter(is_superuser=True, is_active=True)
-    return list(users.exclude(email="").order_by("pk").values_list("email", flat=True))
 
 
 def _ours(now: dt.datetime) -> Iterator[End]:
@@ -205,49 +152,3 @@ def _successor(row: CertificateFacts, rows: Iterable[CertificateFacts], uses: It
                 f"Its successor {other.subject} starts on {other.activates_at:%Y-%m-%d %H:%M} UTC."
             )
     return ""
-
-
-def _of_silence(now: dt.datetime) -> Iterator[Notice]:
-    """Name who has not said yes before a rollover of ours, or not used it some days after."""
-    pairs = Prefetch(
-        "confirmations",
-        Confirmation.objects.select_related("connection__organization", "connection__partner"),
-    )
-    open_ones = Rollover.objects.filter(
-        state__in=[RolloverState.PLANNED, RolloverState.ACTIVE], new_pair__isnull=False
-    )
-    for rollover in open_ones.select_related("new_pair__organization", "old_pair").prefetch_related(
-        pairs
-    ):
-        days = math.ceil((rollover.starts_at - now) / dt.timedelta(days=1))
-        step = next((each for each in SILENCE if days <= each), None)
-        silent = [each for each in rollover.confirmations.all() if _is_silent(each, step)]
-        if step is not None and silent and rollover.new_pair is not None:
-            yield _of_silent(rollover, rollover.new_pair, silent, step, now)
-
-
-def _is_silent(row: Confirmation, step: int | None) -> bool:
-    if step is not None and step > 0:
-        return row.acknowledged_at is None and row.confirmed_at is None
-    return row.confirmed_at is None
-
-
-def _of_silent(
-    rollover: Rollover, pair: KeyPair, silent: list[Confirmation], step: int, now: dt.datetime
-) -> Notice:
-    lines = [f"- {each.connection.partner}: {each.connection} ({each.step})" for each in silent]
-    asked = "acknowledged" if step > 0 else "used"
-    names = ", ".join(each.connection.as2_id for each in silent)
-    title = f"Our new certificate {pair.name} is not {asked} yet: {names}"
-    start = f"It is used from {rollover.starts_at:%Y-%m-%d %H:%M} UTC on."
-    return Notice(
-        key=f"rollover/{rollover.pk}/{step}",
-        urgent=step <= 1,
-        title=title[:300],
-        text="\n".join([f"{title}. {start}", *lines, ""]),
-        organization=pair.organization,
-        fingerprint=pair.fingerprint,
-        days_left=math.ceil((rollover.starts_at - now) / dt.timedelta(days=1)),
-        recipients=[pair.organization.email] if pair.organization.email else [],
-        created_at=now,
-    )
