@@ -118,6 +118,8 @@ class Limits:
     whole_message: int = 50 * 1000 * 1000
     #: of an RSA key that a signature is checked with: the time grows with its square
     rsa_bits: int = 8192
+    #: a certificate exchange message, XML and certificates together: it is read into memory
+    exchange: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_MIN_RATE": (int, 1024),
     "AS2_MIN_RATE_GRACE": (int, 30),
     "AS2_MIN_FREE_SPACE": (int, 512 * MEBIBYTE),
+    "AS2_RESTART_MIN_SIZE": (int, MEBIBYTE),
+    "AS2_RESTART_KEEP_HOURS": (int, 24),
+    "AS2_RESTART_MAX_HELD": (int, 16 * GIBIBYTE),
     "AS2_LIMIT_DEPTH": (int, 5),
     "AS2_LIMIT_SIGNATURE": (int, MEBIBYTE),
     "AS2_LIMIT_RECIPIENTS_SIZE": (int, 64 * 1024),
@@ -62,6 +65,7 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_LIMIT_MDN": (int, MEBIBYTE),
     "AS2_LIMIT_WHOLE_MESSAGE": (int, 50_000_000),
     "AS2_LIMIT_RSA_BITS": (int, 8192),
+    "AS2_LIMIT_EXCHANGE": (int, MEBIBYTE),
     # How long
     "AS2_KEEP_DAYS": (int, 0),
     # Work

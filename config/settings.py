@@ -171,6 +171,9 @@ AS2_READ_TIMEOUT: int = env("AS2_READ_TIMEOUT")  # seconds without a byte
 AS2_MIN_RATE: int = env("AS2_MIN_RATE")  # bytes a second
 AS2_MIN_RATE_GRACE: int = env("AS2_MIN_RATE_GRACE")  # seconds
 AS2_MIN_FREE_SPACE: int = env("AS2_MIN_FREE_SPACE")  # bytes
+AS2_RESTART_MIN_SIZE: int = env("AS2_RESTART_MIN_SIZE")  # bytes
+AS2_RESTART_KEEP_HOURS: int = env("AS2_RESTART_KEEP_HOURS")
+AS2_RESTART_MAX_HELD: int = env("AS2_RESTART_MAX_HELD")  # bytes a connection
 
 #: Of what is inside a message; what it unpacks to is bounded by AS2_MAX_BODY.
 AS2_LIMITS = Limits(
@@ -184,6 +187,7 @@ AS2_LIMITS = Limits(
     mdn=env("AS2_LIMIT_MDN"),
     whole_message=env("AS2_LIMIT_WHOLE_MESSAGE"),
     rsa_bits=env("AS2_LIMIT_RSA_BITS"),
+    exchange=env("AS2_LIMIT_EXCHANGE"),
 )
 
 AS2_KEEP_DAYS: int = env("AS2_KEEP_DAYS")  # 0 = for ever
