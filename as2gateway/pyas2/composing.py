@@ -73,7 +73,9 @@ def compose(
     """
     _check(policy, info)
     data = _read(payload, info.size, limit)
-    message = _ExactMessage(organization(policy.as2_from, policy.sign_with), _partner(policy))
+    # A key that signs nothing may be of a kind that pyas2lib does not know.
+    key = policy.sign_with if policy.sign is not None else None
+    message = _ExactMessage(organization(policy.as2_from, key), _partner(policy))
     filename = "".join(char if char.isprintable() else "_" for char in info.filename)
     message.build(data, filename=filename or None, content_type=info.content_type)
     digests = kept_digests(policy)

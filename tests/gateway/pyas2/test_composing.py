@@ -126,6 +126,13 @@ def test_what_it_cannot_do_is_said_in_words(words: str) -> None:
         compose(IMPOSSIBLE[words])
 
 
+def test_a_key_that_signs_nothing_may_be_of_any_kind() -> None:
+    key = SigningKey(CURVED.private_key, CURVED.certificate)
+    composition, body = compose(replace(POLICY, sign=None, sign_with=key))
+    assert composition.headers.get("Content-Type", "").startswith("application/pkcs7-mime")  # type: ignore[union-attr]  # it is there
+    assert cms_decrypt(body, OURS).endswith(b"\r\n\r\n" + PAYLOAD)
+
+
 def test_settings_are_checked_before_there_are_keys() -> None:
     engine = get_engine("pyas2lib")
     keyless = replace(POLICY, sign_with=None, encrypt_to=None)
