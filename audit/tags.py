@@ -80,4 +80,3 @@ class Tag(StrEnum):
     SENDER_UNKNOWN_SEEN = "sender:unknown:seen"
     ENDPOINT_TLS_TESTED = "endpoint:tls:tested"
     ENDPOINT_TLS_NOTICED = "endpoint:tls:noticed"
-    ENDPOINT_HANDSHAKE_FAILED = "endpoint:handshake:failed"

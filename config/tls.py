@@ -4,6 +4,7 @@ Used by the web server when ``AS2_TLS_CERT`` is set. A new handshake takes the c
 files hold at that moment; connections that are open keep theirs.
 """
 
+import contextlib
 import logging
 import socket
 import ssl
@@ -12,12 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.dispatch import Signal
+
 from as2gateway.tls.policy import SERVER_SUITES, cipher_string
 
 logger = logging.getLogger(__name__)
 
 #: What tells one state of the two files from another.
 _Stamp = tuple[tuple[int, int, int], ...]
+
+#: Sent with ``peer`` (an address) and ``error`` when somebody cannot agree with us on TLS.
+handshake_failed = Signal()
 
 
 class _Socket(ssl.SSLSocket):
@@ -26,6 +32,26 @@ class _Socket(ssl.SSLSocket):
     It asks for blocking before each further request on a connection, and a time-out that the
     listener has given to the socket means nothing to Python's ``ssl``.
     """
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - Python's signature
+        """Shake hands, and tell if that fails."""
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLError, TimeoutError) as error:
+            self._tell(error)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - Python's signature
+        """Read; a peer of TLS 1.3 says no to our certificate only after our handshake is over."""
+        try:
+            return super().read(len, buffer)
+        except ssl.SSLError as error:
+            self._tell(error)
+            raise
+
+    def _tell(self, error: Exception) -> None:
+        with contextlib.suppress(OSError):  # it may have gone already
+            handshake_failed.send(type(self), peer=self.getpeername()[0], error=error)
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - Python's signature
         """Block only as long as the context says."""

@@ -27,6 +27,7 @@ _MENU: Final = {
         ("MDNs", "verified", "as2_messages", "mdn"),
         ("Deliveries", "move_to_inbox", "as2_messages", "delivery"),
         ("Unknown senders", "help", "as2_messages", "unknownsender"),
+        ("Failed handshakes", "lock_open", "partners", "failedhandshake"),
     ],
     "Who with whom": [
         ("Connections", "swap_horiz", "partners", "connection"),

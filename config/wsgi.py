@@ -7,6 +7,10 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 _pages = get_wsgi_application()
 
-from messages.endpoint import AS2Endpoint  # noqa: E402  its models need the line above
+from config.tls import handshake_failed  # noqa: E402  its receiver's models need the line above
+from messages.endpoint import AS2Endpoint  # noqa: E402  the same
+from messages.handshakes import note_failed  # noqa: E402  the same
+
+handshake_failed.connect(note_failed)
 
 application = AS2Endpoint(_pages)

@@ -4,6 +4,7 @@ from partners.admin.api_keys import APIKeyPairAdmin
 from partners.admin.certificates import PartnerCertificateAdmin
 from partners.admin.companies import PartnerAdmin
 from partners.admin.connections import ConnectionAdmin
+from partners.admin.handshakes import FailedHandshakeAdmin
 from partners.admin.keys import KeyPairAdmin
 from partners.admin.notices import NoticeAdmin
 from partners.admin.organizations import OrganizationAdmin
@@ -13,6 +14,7 @@ from partners.admin.tls_tests import TLSProbeAdmin
 __all__ = [
     "APIKeyPairAdmin",
     "ConnectionAdmin",
+    "FailedHandshakeAdmin",
     "KeyPairAdmin",
     "NoticeAdmin",
     "OrganizationAdmin",
