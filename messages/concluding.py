@@ -19,6 +19,7 @@ from as2gateway.events import Facts, LayerKind
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
+    acknowledging,
     answering,
     delivering,
     dispatch,
@@ -62,7 +63,8 @@ def conclude(
         draft, body = _draft(arrival, judgement, stack)
         made = [judgement.payload] if judgement.error is None else []
         made += [body] if body else []
-        columns = _columns(arrival, judgement)
+        document = edi.sniff(_head(judgement)) if judgement.error is None else edi.EDIFacts()
+        columns = _columns(arrival, judgement, document)
         failpoints.hit("rx.payload_written")
         commit_all([*raw, *made])
         failpoints.hit("rx.renamed")
@@ -72,6 +74,7 @@ def conclude(
                 message = save(columns)
                 _write_rows(arrival, message, draft, body)
                 _confirm_certificates(arrival, judgement)
+                acknowledging.take(message, document, arrival.now)
                 failpoints.hit("rx.tx_open")
                 written = True
         except BaseException:
@@ -150,7 +153,7 @@ def _hold_deliveries(rows: list[Delivery], message: Message, replayed: str) -> N
     logger.warning("%s: delivery held: %s", message.message_id, text)
 
 
-def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
+def _columns(arrival: Arrival, judgement: Judgement, document: edi.EDIFacts) -> dict[str, Any]:
     """Columns of the message's row that are known once it has been read."""
     facts, error, payload = judgement.facts, judgement.error, judgement.payload
     columns = _columns_of_facts(facts) | {
@@ -165,20 +168,20 @@ def _columns(arrival: Arrival, judgement: Judgement) -> dict[str, Any]:
         words = verdicts.explain(error, arrival.connection, arrival.policy)
         verdict = {"state": State.REJECTED, "failure_code": words.code, "failure_text": words.text}
         return columns | verdict
-    envelope = edi.sniff(_head(judgement))
-    return columns | {
-        "state": State.ACCEPTED,
-        "failure_code": "",
-        "failure_text": "",
-        "payload_key": payload.key,
-        "payload_size": payload.size,
-        "payload_sha256": payload.sha256,
-        "attachments": [_storable_attachment(one) for one in facts.attachments],
-        "replay_key": _replay_key(arrival, facts),
-        "edi_standard": envelope.standard,
-        "edi_type": _storable(envelope.type, 20),
-        "edi_control_number": _storable(envelope.control_number, 20),
-    }
+    return (
+        columns
+        | acknowledging.columns_of(document)
+        | {
+            "state": State.ACCEPTED,
+            "failure_code": "",
+            "failure_text": "",
+            "payload_key": payload.key,
+            "payload_size": payload.size,
+            "payload_sha256": payload.sha256,
+            "attachments": [_storable_attachment(one) for one in facts.attachments],
+            "replay_key": _replay_key(arrival, facts),
+        }
+    )
 
 
 def _head(judgement: Judgement) -> bytes:

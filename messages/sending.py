@@ -18,7 +18,7 @@ from django.utils import timezone
 from as2gateway import edi
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages import attempting, backoff, claims, outcomes, wire
+from messages import acknowledging, attempting, backoff, claims, outcomes, wire
 from messages.attempting import Tried
 from messages.claims import Claim, LeaseLost
 from messages.dispatch import wake_send
@@ -79,9 +79,8 @@ def enqueue(
                 payload_key=payload.key,
                 payload_size=payload.size,
                 payload_sha256=payload.sha256,
-                edi_standard=facts.standard,
-                edi_type=facts.type[:20],
-                edi_control_number=facts.control_number[:20],
+                edi_ack_number=acknowledging.ack_number(facts),
+                **acknowledging.columns_of(facts),
             )
             text = f"Queued {message.filename or 'a document'} of {payload.size} bytes."
             record(Tag.MESSAGE_OUTBOUND_QUEUED, Subject.of(message), text, actor=origin.actor)
@@ -137,6 +136,33 @@ def resend(message: Message, actor: str) -> bool:
             text = "Sent again with the same bytes and Message-ID."
             record(Tag.MESSAGE_OUTBOUND_RESEND, Subject.of(message), text, actor=actor)
             wake_send(message.pk)
+    return renewed
+
+
+def resubmit(message: Message, actor: str) -> Message:
+    """Send the same document as a new message: built anew, by the settings and keys of now.
+
+    ValueError if it is none of ours or its octets are gone, OSError if they cannot be copied.
+    """
+    if message.direction != Direction.OUTBOUND:
+        raise ValueError("only a message that we sent can be sent again")
+    if not message.payload_key:
+        raise ValueError("its octets have been purged: send the document as a new message")
+    with transaction.atomic():
+        renewed = enqueue(
+            message.connection,
+            get_store().chunks(message.payload_key),
+            message.filename,
+            message.content_type,
+            Origin(actor=actor, subject=message.subject),
+        )
+        renewed.notes = [f"the document of {message.message_id}, sent anew"]
+        renewed.save(update_fields=["notes"])
+        for row, text in (
+            (message, f"Its document was sent anew as {renewed.message_id}."),
+            (renewed, f"It is the document of {message.message_id}, sent anew."),
+        ):
+            record(Tag.MESSAGE_OUTBOUND_RESUBMIT, Subject.of(row), text, actor=actor)
     return renewed
 
 

@@ -1,16 +1,21 @@
 """What needs an operator's attention: the queries behind the start page and the list's filter."""
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from as2gateway.edi import Acceptance
 from messages.models import Delivery, DeliveryState, Direction, Message, State
-from partners.models import ConnectionState
+from partners.models import Connection, ConnectionState
 
 #: How long a failure stays on the start page; the list keeps it for ever.
 RECENT: Final = dt.timedelta(days=7)
+#: How long a functional acknowledgement that never comes is shown as late.
+EXPECTED: Final = dt.timedelta(days=30)
 
 
 def failed(now: dt.datetime) -> QuerySet[Message]:
@@ -42,6 +47,36 @@ def stuck(now: dt.datetime) -> QuerySet[Message]:
 def waiting() -> QuerySet[Message]:
     """Sent, and no MDN yet."""
     return Message.objects.filter(state=State.WAITING)
+
+
+def unacknowledged(now: dt.datetime) -> QuerySet[Message]:
+    """Delivered, and the functional acknowledgement that its connection expects is late.
+
+    An MDN says that the octets came; a 997 that the partner's EDI software understood them.
+    """
+    expecting = Connection.objects.filter(acknowledge_hours__isnull=False)
+    late = Q(pk__in=[])
+    for hours, keys in _by_hours(expecting.values_list("acknowledge_hours", "pk")).items():
+        limit = now - dt.timedelta(hours=hours)
+        late |= Q(connection__in=keys, finished_at__lt=limit, finished_at__gte=limit - EXPECTED)
+    return Message.objects.filter(
+        late, state=State.DELIVERED, acknowledged_at__isnull=True
+    ).exclude(edi_ack_number="")
+
+
+def _by_hours(pairs: Iterable[tuple[int | None, int]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for hours, key in pairs:
+        found[hours or 0].append(key)
+    return found
+
+
+def not_understood(now: dt.datetime) -> QuerySet[Message]:
+    """Documents that the partner's functional acknowledgement refused of late, in part or whole."""
+    return Message.objects.filter(
+        acknowledgement__in=[Acceptance.REJECTED, Acceptance.PARTLY],
+        acknowledged_at__gte=now - RECENT,
+    )
 
 
 def undelivered() -> QuerySet[Delivery]:

@@ -1,6 +1,6 @@
 """Filters of the message lists."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,7 +9,11 @@ from django.utils import timezone
 from audit.theme import DropdownFilter
 from messages.admin import attention
 from messages.models import Message
+from messages.visibility import visible_messages
 from partners.access.visibility import visible_connections
+
+#: Messages of late in which kinds and failures to choose from are looked for.
+_LATE: Final = 2000
 
 
 class AttentionFilter(DropdownFilter):
@@ -24,6 +28,8 @@ class AttentionFilter(DropdownFilter):
             ("failed", "Failed in the last 7 days"),
             ("stuck", "Stuck"),
             ("waiting", "Waiting for an MDN"),
+            ("unacknowledged", "Without the acknowledgement that is due"),
+            ("not-understood", "Refused by an acknowledgement"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
@@ -36,6 +42,10 @@ class AttentionFilter(DropdownFilter):
                 return queryset & attention.stuck(now)
             case "waiting":
                 return queryset & attention.waiting()
+            case "unacknowledged":
+                return queryset & attention.unacknowledged(now)
+            case "not-understood":
+                return queryset & attention.not_understood(now)
             case _:
                 return queryset
 
@@ -57,3 +67,50 @@ class ConnectionFilter(DropdownFilter):
         if not chosen:
             return queryset
         return queryset.filter(connection=int(chosen)) if chosen.isdecimal() else queryset.none()
+
+
+class FailureFilter(DropdownFilter):
+    """Messages of one class of error, wherever it came from."""
+
+    title = "failure"
+    parameter_name = "failure"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the classes that there are of late."""
+        failed = visible_messages(request.user).exclude(failure_code="").order_by("-created_at")
+        codes = set(failed.values_list("failure_code", flat=True)[:_LATE])
+        return [("any", "any"), *((code, code) for code in sorted(_with(codes, self.value())))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        """Keep the chosen class."""
+        chosen = self.value()
+        if chosen == "any":
+            return queryset.exclude(failure_code="")
+        return queryset.filter(failure_code=chosen) if chosen else queryset
+
+
+class KindFilter(DropdownFilter):
+    """Messages with one kind of document: ``X12 850``."""
+
+    title = "kind of document"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the kinds that there are of late."""
+        rows = visible_messages(request.user).exclude(edi_type="").order_by("-created_at")
+        found = set(rows.values_list("edi_standard", "edi_type")[:_LATE])
+        kinds = _with({" ".join(pair).strip() for pair in found}, self.value())
+        return [*((kind, kind) for kind in sorted(kinds)), ("unknown", "unknown")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        """Keep the chosen kind."""
+        chosen = self.value()
+        if chosen == "unknown":
+            return queryset.filter(edi_type="")
+        standard, _, kind = (chosen or "").rpartition(" ")
+        return queryset.filter(edi_standard=standard, edi_type=kind) if chosen else queryset
+
+
+def _with(found: set[str], chosen: str | None) -> set[str]:
+    """Keep offering what is chosen: the theme takes nothing else for a choice."""
+    return found | {chosen} if chosen and chosen not in {"any", "unknown"} else found

@@ -3,23 +3,35 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import badge
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
-from messages.admin import downloads, resending
-from messages.admin.filters import AttentionFilter, ConnectionFilter
+from messages.admin import downloads, resending, saved_views
+from messages.admin.counting import Step, counts
+from messages.admin.exporting import export
+from messages.admin.filters import (
+    AttentionFilter,
+    ConnectionFilter,
+    FailureFilter,
+    KindFilter,
+)
 from messages.admin.message_page import build_page
 from messages.admin.verdicts import mdn_verdict
 from messages.admin.words import STATE_TONES, moment, size
 from messages.models import MDN, Direction, Message, State
 from messages.visibility import OF_MESSAGE, visible_messages
 from partners.access.pages import ScopedAdmin
+from partners.access.visibility import sees_everything
 
 _ARROWS = {Direction.INBOUND: "south_west", Direction.OUTBOUND: "north_east"}
 
@@ -43,11 +55,15 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
         AttentionFilter,
         ("direction", ChoicesDropdownFilter),
         ("state", ChoicesDropdownFilter),
+        FailureFilter,
+        KindFilter,
         ConnectionFilter,
         ("created_at", RangeDateTimeFilter),
     )
-    search_fields = ("message_id", "filename", "edi_control_number")
-    search_help_text = "Message-ID, file name or control number"
+    search_fields = ("message_id", "filename", "edi_control_number", "edi_references")
+    search_help_text = "Message-ID, file name, control, order or invoice number"
+    list_before_template = "as2_messages/list_tools.html"
+    actions = ("resend_selected", "resubmit_selected")
     ordering = ("-created_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
@@ -67,12 +83,92 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
                 name="as2_messages_message_resend",
             ),
             path(
+                "<int:pk>/resubmit/",
+                guard(resending.resubmit),
+                name="as2_messages_message_resubmit",
+            ),
+            path("export/", guard(self.export), name="as2_messages_message_export"),
+            path("counts/", guard(self.counts), name="as2_messages_message_counts"),
+            path("views/", guard(saved_views.save), name="as2_messages_message_view_save"),
+            path(
+                "views/<int:pk>/delete/",
+                guard(saved_views.delete),
+                name="as2_messages_message_view_delete",
+            ),
+            path(
                 "<int:pk>/download/<str:what>/",
                 guard(downloads.download),
                 name="as2_messages_message_download",
             ),
             *super().get_urls(),
         ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Add saved views, and the ways to counts and CSV with the filters of now."""
+        tools = {
+            "views": list(saved_views.visible_views(request.user)),
+            "query": saved_views.essence(request.GET),
+            "may_share": sees_everything(request.user),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), "tools": tools})
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """Give what the list shows as CSV."""
+        rows = self._listed(request)
+        return HttpResponseRedirect("../") if rows is None else export(request, rows)
+
+    def counts(self, request: HttpRequest) -> HttpResponseBase:
+        """Count what the list shows."""
+        asked = request.GET.get("step", "")
+        step = next((each for each in Step if each == asked), Step.DAY)
+        rows = self._listed(request)
+        if rows is None:
+            return HttpResponseRedirect("../")
+        query = saved_views.essence(request.GET)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Counts",
+            "opts": self.opts,
+            "counts": counts(request, rows, step, timezone.now()),
+            "query": query,
+            "back": f"../?{query}",
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "as2_messages/counts.html", context)
+
+    def _listed(self, request: HttpRequest) -> QuerySet[Message] | None:
+        """Return the rows of the list with the filters that the address names; None if it errs."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        query = request.GET
+        # What is left is all that the list itself knows; anything else would be taken for an error.
+        request.GET = QueryDict(saved_views.essence(query))  # type: ignore[assignment]  # immutable, as it was
+        try:
+            return cast("QuerySet[Message]", self.get_changelist_instance(request).queryset)
+        except IncorrectLookupParameters:
+            return None
+        finally:
+            request.GET = query
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Say whether this user may send again."""
+        return request.user.has_perm(resending.PERMISSION)
+
+    @admin.action(description="Resend: same bytes, same Message-ID", permissions=["send_again"])
+    def resend_selected(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> HttpResponse | None:
+        """Send the same bytes again, after a look at them."""
+        return resending.many(request, queryset, resending.RESEND)
+
+    @admin.action(description="Resubmit: as new messages", permissions=["send_again"])
+    def resubmit_selected(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> HttpResponse | None:
+        """Send the documents as new messages, after a look at them."""
+        return resending.many(request, queryset, resending.RESUBMIT)
 
     def change_view(
         self,
