@@ -28,7 +28,8 @@ _SHOWN = 200
 _HINTS = {
     ErrorClass.DNS: "Check the host name in the URL of the connection.",
     ErrorClass.CONNECT: "Check the URL, and that firewalls on both sides let us through.",
-    ErrorClass.TLS: "Check the partner's TLS certificate, and whether it is the one agreed on.",
+    ErrorClass.TLS: "Check the partner's TLS certificate, and whether it is the one agreed on; "
+    "“Test TLS” on the connection's page shows which versions, suites and certificates they take.",
     ErrorClass.TIMEOUT: "If the partner is slow by nature, raise the response timeout.",
 }
 

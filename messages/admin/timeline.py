@@ -6,11 +6,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.db.models import Q
+from django.urls import reverse
+from django.utils.html import format_html
 
 from audit.badges import Tone
 from audit.models import AuditEvent
 from messages.admin.words import DELIVERY_TONES, MDN_TONES, duration
-from messages.models import MDN, Attempt, Delivery, DeliveryState, Direction, MDNState, Message
+from messages.models import (
+    MDN,
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Direction,
+    ErrorClass,
+    MDNState,
+    Message,
+)
 
 #: Audit events shown; a message that has more is looked up in the audit trail itself.
 MOST_EVENTS: Final = 200
@@ -59,7 +70,7 @@ def read_history(message: Message) -> History:
 def timeline(history: History) -> list[Entry]:
     """Put it all in order."""
     entries = [_beginning(history.message)]
-    entries += map(_attempt, history.attempts)
+    entries += (_attempt(each, history.message) for each in history.attempts)
     entries += map(_mdn, history.mdns)
     entries += map(_delivery, history.deliveries)
     entries += map(_event, history.events)
@@ -75,7 +86,7 @@ def _beginning(message: Message) -> Entry:
     return Entry(message.created_at, 0, "login", Tone.PLAIN, "Received", facts=facts)
 
 
-def _attempt(attempt: Attempt) -> Entry:
+def _attempt(attempt: Attempt, message: Message) -> Entry:
     what = "Attempt" if attempt.mdn_id is None else "MDN, attempt"
     tone = Tone.BAD if attempt.error_class else Tone.GOOD
     ending = attempt.error_text
@@ -88,7 +99,7 @@ def _attempt(attempt: Attempt) -> Entry:
         tone,
         f"{what} {attempt.number}",
         ending,
-        list(_attempt_facts(attempt)),
+        [*_attempt_facts(attempt), *_attempt_help(attempt, message)],
     )
 
 
@@ -106,6 +117,13 @@ def _attempt_facts(attempt: Attempt) -> Iterator[tuple[str, str]]:
         yield "TLS", f"{attempt.tls_version} {attempt.tls_suite}".strip()
     if attempt.tls_fingerprint:
         yield "TLS certificate", attempt.tls_fingerprint
+
+
+def _attempt_help(attempt: Attempt, message: Message) -> Iterator[tuple[str, str]]:
+    """Lead to the tester, which tells a fault of TLS better than an attempt can."""
+    if attempt.error_class == ErrorClass.TLS:
+        page = reverse("admin:partners_connection_test_tls", args=(message.connection_id,))
+        yield "Find out why", format_html('<a class="as2-link" href="{}">Test TLS</a>', page)
 
 
 _MDN_TITLES: Final = {
