@@ -1,14 +1,14 @@
 """AS2 Restart: a large message that was cut goes on where it stopped.
 
-draft-harding-as2-restart-07; section numbers are those of the draft. A transfer is named by a strong entity-tag in ``ETag``. ``HEAD`` with that tag asks how many octets
-of the body are held; ``POST`` with ``Content-Range`` sends the rest. Here header fields are turned
-into decisions; where the octets are held is for whoever receives them.
+draft-harding-as2-restart-07; section numbers are those of the draft. A transfer is named by a
+strong entity-tag in ``ETag``. ``HEAD`` with that tag asks how many octets of the body are held;
+``POST`` with ``Content-Range`` sends the rest. Here header fields are turned into decisions; where
+the octets are held is for whoever receives them.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Self
 
 from as2gateway.headers import Headers
@@ -19,6 +19,9 @@ _TRANSFER_ID = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 #: What says that a body begins at the first octet, in whatever way the rest is spelt.
 _FROM_THE_START = re.compile(r"bytes\s+0+-.*")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+#: Classes of HTTP statuses, by their first digit, and the one that says "never".
+_SUCCESSES, _SERVER_ERRORS, _NOT_IMPLEMENTED = 2, 5, 501
 #: A tag needs to be unique, not secret; half of a SHA-256 is more than enough.
 _ID_DIGITS = 32
 
@@ -165,11 +168,11 @@ def resume_at(status: int, held: str | None, total: int) -> int | None:
     means all of it (RST-03). A server error is one that has not settled yet (RST-06): going on at
     0 would throw away what it holds.
     """
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+    if status // 100 == _SERVER_ERRORS and status != _NOT_IMPLEMENTED:
         return None
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or not (held or "").isdecimal():
+    if status // 100 != _SUCCESSES or held is None or not _NUMBER.fullmatch(held):
         return 0
-    octets = int((held or "0")[:18])
+    octets = int(held)
     if octets > total:
         return 0
     # All is there and only the answer is missing: the last octet asks for it (RST-05).

@@ -42,6 +42,32 @@ def find_accepted(arrival: Arrival) -> Message | None:
     return Message.objects.get(pk=found[0]) if found else None
 
 
+def find_stored(arrival: Arrival) -> Message | None:
+    """Find what was last made of the same octets under the same names, whatever became of it."""
+    return (
+        Message.objects.filter(
+            direction=Direction.INBOUND,
+            as2_from=arrival.request.as2_from,
+            as2_to=arrival.request.as2_to,
+            message_id=arrival.message_id,
+            wire_sha256=arrival.wire_sha256,
+        )
+        .order_by("-pk")
+        .first()
+    )
+
+
+def answer_known(arrival: Arrival, address: str | None) -> Reply | None:
+    """Answer for octets that were accepted, or wait to be read; None where neither is so.
+
+    What was refused may be read anew (REL-08).
+    """
+    stored = find_stored(arrival)
+    if stored is not None and stored.state == State.ACCEPTED:
+        return repeat(stored, arrival, address)
+    return TAKEN if stored is not None and stored.state == State.RECEIVED else None
+
+
 _WAIT_FOR_COPIES = "SELECT pg_advisory_xact_lock(%s)"
 
 _FIND_REPLAYED = """

@@ -12,9 +12,9 @@ from wsgiref.types import StartResponse
 
 from django.core import signals
 
-from messages import failpoints
+from messages import failpoints, restarting
 from messages.receiving import receive
-from messages.replies import TAKEN, Reply, words
+from messages.replies import Reply, words
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -36,16 +36,21 @@ class AS2Endpoint:
         # Django's request signals end stale database connections, here as for pages.
         signals.request_started.send(sender=type(self), environ=environ)
         reply = answer(environ)
-        fields = [*reply.headers, ("Content-Length", str(len(reply.body)))]
+        fields = list(reply.headers)
+        if "Content-Length" not in reply.headers:
+            fields.append(("Content-Length", str(len(reply.body))))
         start_response(f"{reply.status.value} {reply.status.phrase}", fields)
         return _Body(reply.body)
 
 
 def answer(environ: Environ) -> Reply:
-    """Take a message or an MDN. HEAD says that the URL is right, and nothing more (HTTP-03)."""
+    """Take a message or an MDN.
+
+    HEAD says that the URL is right, and of a message that was cut how much is held (HTTP-03).
+    """
     method = environ["REQUEST_METHOD"]
     if method == "HEAD":
-        return TAKEN
+        return restarting.answer_question(environ)
     if method != "POST":
         status = HTTPStatus.METHOD_NOT_ALLOWED
         return words(status, "AS2 messages are sent by POST.", ("Allow", "POST, HEAD"))

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -63,6 +63,10 @@ class BodyLimits:
         """What this installation allows a known partner."""
         return cls(settings.AS2_MAX_BODY, settings.AS2_MIN_RATE, settings.AS2_MIN_RATE_GRACE)
 
+    def less(self, count: int) -> Self:
+        """The same for a body of which so many bytes came before."""
+        return replace(self, size=max(self.size - count, 0))
+
     def seconds(self, count: int) -> float:
         """How long that many bytes may take; a minimum rate of 0 is none."""
         return self.grace + count / self.min_rate if self.min_rate else math.inf
@@ -92,7 +96,7 @@ def read_headers(environ: Environ) -> Headers:
 
 
 def check_headers(headers: Headers) -> None:
-    """Refuse a body that is coded or partial: its octets would not be the message's."""
+    """Refuse a body that is coded: its octets would not be the message's."""
     coding = (headers.get("Content-Encoding") or "").strip().lower()
     if coding not in _NO_CODING:
         raise Refused(
@@ -100,10 +104,6 @@ def check_headers(headers: Headers) -> None:
             f"Content-Encoding {coding[:40]!r} is not supported; send the message as it is.",
             ("Accept-Encoding", "identity"),  # HTTP-28
         )
-    part = re.fullmatch(r"bytes\s+(\d+)-.*", headers.get("Content-Range") or "bytes 0-")
-    if part is None or part[1].strip("0"):
-        # A partial body would be taken for the whole (RST-02).
-        raise Refused(HTTPStatus.BAD_REQUEST, "Partial messages are not supported; send all of it.")
 
 
 def declared_length(environ: Environ, limits: BodyLimits) -> int | None:
@@ -121,7 +121,7 @@ def declared_length(environ: Environ, limits: BodyLimits) -> int | None:
         raise Refused(HTTPStatus.BAD_REQUEST, "Content-Length is not a number.")
     length = int(values.pop())
     if length > limits.size:
-        raise _too_large(limits)
+        raise too_large(limits)
     return length
 
 
@@ -146,7 +146,7 @@ def read_body(
             if not data:
                 break
             if count > limits.size:
-                raise _too_large(limits)
+                raise too_large(limits)
             failpoints.hit("rx.body")
             yield data
     if length is not None and count != length:
@@ -196,7 +196,8 @@ def _watched(environ: Environ) -> AbstractContextManager[Watched]:
     return nullcontext(Watched()) if connection is None else watchdog.watch(connection)
 
 
-def _too_large(limits: BodyLimits) -> Refused:
+def too_large(limits: BodyLimits) -> Refused:
+    """Say that a message is larger than what is accepted."""
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"The message is larger than the {limits.size} bytes that are accepted here.",

@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +26,7 @@ from as2gateway.headers import Headers
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
+from as2gateway.restart import Part
 from audit.addresses import client_address
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -38,6 +39,7 @@ from messages import (
     intake,
     mdns,
     replies,
+    restarting,
     senders,
 )
 from messages.arrivals import Arrival, find_receiver
@@ -75,7 +77,7 @@ def receive(environ: Environ) -> Reply:
     except Refused as refusal:
         logger.warning("refused with %d: %s", refusal.status, refusal.reason)
         return replies.words(refusal.status, refusal.reason, *refusal.fields)
-    except (OSError, db.Error, KeyRingError, MemoryError):
+    except (OSError, db.Error, KeyRingError, MemoryError, LeaseLost):
         # Ours and temporary, whatever the partner sent (threats R4).
         logger.exception("a message could not be taken")
         return replies.unavailable()
@@ -87,18 +89,57 @@ def _receive(environ: Environ) -> Reply:
     intake.check_headers(headers)
     address = client_address(environ)
     request, connection = find_receiver(_read_request(headers))
+    part = restarting.read_part(headers, environ, connection)
     if connection is None:
         return _turn_away(environ, request, address)
+    caller = _Caller(headers, request, connection, address, _tls_of(environ, connection))
     body_limits = _body_limits(connection)
-    _check_room(environ, body_limits)
+    _check_room(environ, body_limits, part.total or 0 if part else 0)
+    if part is not None:
+        return _receive_part(environ, caller, part, body_limits)
     with get_store().writer(Kind.RAW) as raw:
         for chunk in intake.read_body(environ, body_limits):
             raw.write(chunk)
-        failpoints.hit("rx.spooled")
-        if is_mdn(headers, raw.head(_HEAD)):
-            return _take_mdn(headers, raw, address)
-        arrival = Arrival.of(headers, request, connection, raw.sha256, timezone.now())
-        return _take(replace(arrival, tls=_tls_of(environ, connection)), raw, address)
+        return _take_whole(caller, raw)
+
+
+def _receive_part(environ: Environ, caller: "_Caller", part: Part, most: BodyLimits) -> Reply:
+    """Take a message that may have been cut before, or be cut now (AS2 Restart)."""
+    digest = restarting.find_whole(caller.connection, part)
+    known = duplicates.answer_known(caller.arrival(digest), caller.address) if digest else None
+    if known is not None:
+        # Only the answer had got lost (RST-05); the body is the last octet once more.
+        tuple(intake.read_body(environ, most))
+        return known
+    with restarting.spooled(environ, most, caller.connection, part) as raw:
+        reply = _take_whole(caller, raw)
+        stored = duplicates.find_stored(caller.arrival(raw.sha256))
+        restarting.conclude(caller.connection, part, stored)
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """A partner we know, who is sending something."""
+
+    headers: Headers
+    request: AS2Request
+    connection: Connection
+    address: str | None
+    tls: ArrivingTLS
+
+    def arrival(self, sha256: str) -> Arrival:
+        """What has arrived, now that the digest of its body is known."""
+        now = timezone.now()
+        arrival = Arrival.of(self.headers, self.request, self.connection, sha256, now)
+        return replace(arrival, tls=self.tls)
+
+
+def _take_whole(caller: _Caller, raw: Writer) -> Reply:
+    failpoints.hit("rx.spooled")
+    if is_mdn(caller.headers, raw.head(_HEAD)):
+        return _take_mdn(caller.headers, raw, caller.address)
+    return _take(caller.arrival(raw.sha256), raw, caller.address)
 
 
 def _body_limits(connection: Connection) -> BodyLimits:
@@ -138,10 +179,13 @@ def _turn_away(environ: Environ, request: AS2Request, address: str | None) -> Re
     raise Refused(HTTPStatus.FORBIDDEN, "The AS2 names of this message are not known here.")
 
 
-def _check_room(environ: Environ, body_limits: BodyLimits) -> None:
-    """Take nothing that may not fit: the request and its payload (threats IN6)."""
+def _check_room(environ: Environ, body_limits: BodyLimits, total: int) -> None:
+    """Take nothing that may not fit: the request and its payload (threats IN6).
+
+    ``total`` is that of a message which comes in parts: these are put together in another file.
+    """
     length = intake.declared_length(environ, body_limits) or 0
-    if get_store().free_bytes() < settings.AS2_MIN_FREE_SPACE + 2 * length:
+    if get_store().free_bytes() < settings.AS2_MIN_FREE_SPACE + 2 * max(length, total):
         raise OSError("less than AS2_MIN_FREE_SPACE would be left on the disk of the store")
 
 

@@ -11,7 +11,7 @@ _RETRY_AFTER = 120
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, header fields without Content-Length, and body."""
+    """Status, header fields, and body, whose length is added; HEAD has one of another body."""
 
     status: HTTPStatus = HTTPStatus.OK
     headers: Headers = field(default_factory=Headers)

@@ -14,9 +14,9 @@ from django.db.models import F, Max, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from messages import claims, wrapped_keys
+from messages import claims, restarting, wrapped_keys
 from messages.dispatch import Wake, ring
-from messages.models import MDN, Delivery, MDNState, Message
+from messages.models import MDN, Delivery, MDNState, Message, Transfer, TransferPiece
 from messages.models.deliveries import DeliveryState
 from messages.models.messages import OPEN_OUTBOUND, State
 from messages.store import get_store
@@ -40,6 +40,7 @@ KEYS: tuple[tuple[type[Model], str], ...] = (
     (Message, "payload_key"),
     (Message, "wire_key"),
     (MDN, "body_key"),
+    (TransferPiece, "part_key"),
 )
 
 
@@ -91,6 +92,7 @@ def pull_in(now: dt.datetime) -> int:
     pulled += Message.objects.filter(waiting, due_at__gt=far + wait).update(due_at=now + wait)
     pulled += MDN.objects.filter(due_at__gt=far).update(due_at=now)
     pulled += Delivery.objects.filter(due_at__gt=far).update(due_at=now)
+    pulled += Transfer.objects.filter(due_at__gt=far).update(due_at=now)
     if pulled:
         logger.error(
             "the clock was set back: %d rows were due only after days, now at once", pulled
@@ -119,6 +121,7 @@ class _Cleaning:
         now = timezone.now()
         pull_in(now)
         wrapped_keys.forget(now)
+        restarting.forget_old(now)
         get_store().sweep_quarantine(_ABANDONED)
         get_store().sweep_orphans(_ORPHANED, named_keys)
 

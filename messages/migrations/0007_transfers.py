@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveSmallIntegerField()),
-                ('key', models.CharField(max_length=100)),
+                ('part_key', models.CharField(max_length=100)),
                 ('octets', models.BigIntegerField()),
                 ('transfer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pieces', to='as2_messages.transfer')),
             ],

@@ -46,7 +46,7 @@ class TransferPiece(models.Model):
 
     transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="pieces")
     number = models.PositiveSmallIntegerField()
-    key = models.CharField(max_length=100)
+    part_key = models.CharField(max_length=100)
     octets = models.BigIntegerField()
 
     class Meta:

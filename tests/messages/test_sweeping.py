@@ -12,7 +12,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from messages import backoff, sweeping
-from messages.models import MDN, Delivery, Message
+from messages.models import MDN, Delivery, Message, Transfer
 from messages.sending import enqueue
 from messages.store import Kind, get_store
 from messages.sweeping import sweep
@@ -161,10 +161,12 @@ def test_what_was_put_off_by_a_clock_that_ran_ahead_is_brought_near() -> None:
     Message.objects.filter(pk=waiting.pk).update(state="waiting", due_at=wrong)
     MDN.objects.create(direction="outbound", state="queued", message=message, due_at=wrong)
     Delivery.objects.create(message=message, target="x", due_at=wrong)
-    assert sweeping.pull_in(now) == 4
+    Transfer.objects.create(connection=ours, transfer_id='"x"', kept_at=now, due_at=wrong)
+    assert sweeping.pull_in(now) == 5
     hour = dt.timedelta(hours=1)
     assert [*Message.objects.order_by("pk").values_list("due_at", flat=True)] == [now, now + hour]
     assert (MDN.objects.get().due_at, Delivery.objects.get().due_at) == (now, now)
+    assert Transfer.objects.get().due_at == now
 
 
 def test_what_is_put_off_as_long_as_may_be_is_left_alone() -> None:
