@@ -253,15 +253,19 @@ def _decoded(
     decoder: mime.Decoder | None,
     body: Callable[[Source], Parser[bytes, None]],
 ) -> Parser[bytes, None]:
-    """Undo a transfer encoding, if there is one, for the parser of what is in it."""
+    """Undo a transfer encoding, if there is one, for the parser of what is in it.
+
+    Damage to the encoding counts before what is wrong inside, wherever the octets were cut.
+    """
     if decoder is None:
         yield from body(source)
         return
-    inner = Layer(body)
+    inner = Inner(body)
     while data := (yield from source.some()):
         yield from inner.feed(decoder.update(data))
     yield from inner.feed(decoder.finish())
     yield from inner.end()
+    inner.settle()
 
 
 def _read_content_info(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:

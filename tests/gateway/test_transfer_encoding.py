@@ -6,7 +6,9 @@ import pytest
 
 from as2gateway.errors import MalformedMessage
 from as2gateway.mime import cms_decoder, decoder
-from tests.gateway.splits import SPLITS, Split
+from tests.gateway.reading import OPEN, read, rejected
+from tests.gateway.splits import SPLITS, Split, splits
+from tests.gateway.wrapping import Entity
 
 DATA = bytes(range(256)) * 9 + b"tail"
 ENCODED = base64.b64encode(DATA)
@@ -96,3 +98,17 @@ def test_an_empty_cms_body_is_empty(split: Split, body: bytes) -> None:
 def test_other_cms_bodies_are_decoded_as_they_claim() -> None:
     assert decode("base64", [b"QUJD"], cms=True) == b"ABC"
     assert decode(None, [b"QUJD"], cms=True) == b"QUJD"
+
+
+def test_damage_to_an_encoding_counts_before_what_is_inside_it() -> None:
+    body = base64.b64encode(b"0\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x00\x01")
+    entity = Entity(
+        (
+            "Content-Type: application/pkcs7-mime; smime-type=signed-data",
+            "Content-Transfer-Encoding: base64",
+        ),
+        body + b"=\r\n" + body,
+    )
+    for pieces in splits(entity.body):
+        verdict = rejected(read(entity.headers, pieces, OPEN)[1])
+        assert "base64" in verdict.error.reason

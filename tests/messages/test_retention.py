@@ -17,7 +17,7 @@ from messages.store import get_store
 from partners.models import Connection
 from tests.messages import made_up
 from tests.messages.arrange import stored_files
-from tests.messages.made_up import State
+from messages.models import State
 from tests.messages.sender import message
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
