@@ -90,12 +90,12 @@ def _check_names(mdn: UnverifiedMDN, expected: Expected, *, may_be_absent: bool)
         ("AS2-From", mdn.as2_from, expected.as2_to),
         ("AS2-To", mdn.as2_to, expected.as2_from),
     )
-    for field, reported, due in pairs:
+    for name, reported, due in pairs:
         # Apache Camel sends async MDNs without these; then the signature must do.
         if not reported and may_be_absent:
             continue
         if reported != due:
-            raise MDNMismatch(f"{field} of the MDN is {reported[:200]!r}, not {due!r}")
+            raise MDNMismatch(f"{name} of the MDN is {reported[:200]!r}, not {due!r}")
 
 
 def _verify_signature(mdn: UnverifiedMDN, signature: signed.SignedData, expected: Expected) -> None:
