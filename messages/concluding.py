@@ -202,7 +202,7 @@ def _columns_of_facts(facts: Facts) -> dict[str, Any]:
     signed = [layer for layer in facts.layers if layer.kind is LayerKind.SIGNED]
     enveloped = [layer for layer in facts.layers if layer.kind is LayerKind.ENVELOPED]
     return {
-        "filename": _storable(facts.filename, 255),
+        "filename": _storable_name(facts.filename),
         "signed": signed[0].digest or "" if signed else "",
         "encrypted": enveloped[0].cipher or "" if enveloped else "",
         "compressed": facts.compressed,
@@ -221,7 +221,12 @@ def _replay_key(arrival: Arrival, facts: Facts) -> str:
 def _storable_attachment(attachment: Attachment) -> dict[str, Any]:
     given = asdict(attachment)
     texts = {name: _storable(each, 255) for name, each in given.items() if isinstance(each, str)}
-    return given | texts
+    return given | texts | {"filename": _storable_name(attachment.filename)}
+
+
+def _storable_name(name: str) -> str:
+    # The end of a long one is kept: it says what kind of file it is.
+    return _storable(name, len(name))[-255:]
 
 
 def _storable(text: str, limit: int) -> str:
