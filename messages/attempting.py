@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from as2gateway.headers import Headers
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
-from messages import mdns, outcomes, transport
+from messages import mdns, outcomes, resuming, transport
 from messages.claims import Claim, LeaseLost
 from messages.failpoints import hit
 from messages.models import Attempt, ErrorClass, Message
 from messages.outcomes import Outcome
+from messages.resuming import NextPart, StillBusy
 from messages.store import get_store
 from messages.transport import Answer, PostOptions, TransportError
 from partners.models import Connection
@@ -50,6 +50,9 @@ def attempt(claim: Claim, built: dict[str, object]) -> Tried:
     row = _begin(message, built)
     try:
         answer = _post(claim)
+    except StillBusy as busy:
+        fault = {"error_class": busy.error_class, "error_text": busy.text}
+        return Tried(outcomes.of_busy(busy), row, {**asdict(busy.facts), **fault})
     except TransportError as error:
         fault = {"error_class": error.error_class, "error_text": error.text}
         return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **fault})
@@ -66,13 +69,20 @@ def attempt(claim: Claim, built: dict[str, object]) -> Tried:
 
 
 def _post(claim: Claim) -> Answer:
+    options = post_options(claim.message.connection, timezone.now())
+    part = resuming.next_part(claim.message, options)
+    answer = _post_part(claim, part, options)
+    if part.offset and resuming.was_wrong_part(answer):
+        answer = _post_part(claim, resuming.whole(claim.message), options)
+    return answer
+
+
+def _post_part(claim: Claim, part: NextPart, options: PostOptions) -> Answer:
     message = claim.message
-    body = _posted(claim.keep(get_store().chunks(message.wire_key)))
-    headers, url = Headers(message.header_fields), message.connection.url
-    options = post_options(message.connection, timezone.now())
+    body = _posted(part.of(claim.keep(get_store().chunks(message.wire_key))))
     # No "Connection: close": some products send their async MDN only while the connection of the
     # request is open (conformance, hostile input 43).
-    return transport.post(url, headers, body, message.wire_size or 0, options)
+    return transport.post(message.connection.url, part.headers, body, part.length, options)
 
 
 def post_options(connection: Connection, now: dt.datetime) -> PostOptions:

@@ -25,6 +25,9 @@ _CHECK = {
 #: Characters of an answer that are shown to the operator.
 _SHOWN = 200
 
+#: The code of a message that was cut, and whose receiver was busy with it.
+RESTART_BUSY = "restart-busy"
+
 _HINTS = {
     ErrorClass.DNS: "Check the host name in the URL of the connection.",
     ErrorClass.CONNECT: "Check the URL, and that firewalls on both sides let us through.",
@@ -57,6 +60,12 @@ def of_fault(error: TransportError) -> Outcome:
     hint = _HINTS.get(error.error_class, "")
     text = f"The attempt failed: {error.text}. {hint}".rstrip()
     return Outcome(State.QUEUED, error.error_class.value, text, error.error_class)
+
+
+def of_busy(error: TransportError) -> Outcome:
+    """The partner is not done with what came of the message before: it is asked again (RST-06)."""
+    text = f"The message was not sent on: {error.text}. It is asked again, and then all is sent."
+    return Outcome(State.QUEUED, RESTART_BUSY, text, error.error_class)
 
 
 def of_own_fault(error: OSError) -> Outcome:

@@ -28,6 +28,7 @@ from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
 from as2gateway.restart import Part
 from audit.addresses import client_address
+from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
@@ -109,7 +110,8 @@ def _receive_part(environ: Environ, caller: "_Caller", part: Part, most: BodyLim
     known = duplicates.answer_known(caller.arrival(digest), caller.address) if digest else None
     if known is not None:
         # Only the answer had got lost (RST-05); the body is the last octet once more.
-        tuple(intake.read_body(environ, most))
+        for _ in intake.read_body(environ, replace(most, size=1)):
+            pass
         return known
     with restarting.spooled(environ, most, caller.connection, part) as raw:
         reply = _take_whole(caller, raw)
@@ -310,7 +312,7 @@ def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:
 
 
 def _create(known: dict[str, Any], columns: dict[str, Any]) -> Message:
-    return Message.objects.create(**{**known, **columns})
+    return insert(Message(**{**known, **columns}))
 
 
 def _settle(message: Message, columns: dict[str, Any]) -> Message:

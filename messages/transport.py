@@ -1,4 +1,4 @@
-"""Transport: one POST to a URL from our configuration, and what came of it.
+"""Transport: one POST or HEAD to a URL from our configuration, and what came of it.
 
 Exactly the given header fields and octets go out, with their length (SND-02). Nothing is followed,
 read from the environment or asked of a proxy (threats R24), and every fault becomes one
@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -95,6 +95,25 @@ def post(
 
     Raises TransportError, and ValueError if ``body`` has another length than it is said to have.
     """
+
+    def send(connection: _Connection, watched: Watched) -> None:
+        connection.send_message(headers, _exactly(body, length, watched), length)
+
+    return _exchange(url, send, length, options)
+
+
+def head(url: str, headers: Headers, options: PostOptions) -> Answer:
+    """Ask by HEAD and read the answer, which has no body. Raises TransportError."""
+
+    def send(connection: _Connection, _watched: Watched) -> None:
+        connection.send_question(headers)
+
+    return _exchange(url, send, 0, options)
+
+
+def _exchange(
+    url: str, send: Callable[["_Connection", Watched], None], length: int, options: PostOptions
+) -> Answer:
     target = _read_url(url)
     sock = _connect(target, options)
     facts = Facts(peer=_peer(sock))
@@ -104,7 +123,7 @@ def post(
             facts = _handshake(sock, facts)
             kind = _SecureConnection if target.scheme == "https" else _Connection
             with closing(kind(target, sock, options.idle_timeout)) as connection:
-                connection.send_message(headers, _exactly(body, length, watched), length)
+                send(connection, watched)
                 watched.deadline = time.monotonic() + options.total
                 with closing(connection.getresponse()) as response:
                     return _read_answer(response, facts)
@@ -244,13 +263,22 @@ class _Connection(HTTPConnection):
 
     def send_message(self, headers: Headers, body: Iterable[bytes], length: int) -> None:
         """Write the request; a partner that stops reading may have answered already (a 413)."""
-        fields = HTTPHeaderDict(headers.fields)
+        fields = _fields(headers)
         fields["Content-Length"] = str(length)
-        fields.setdefault("User-Agent", SKIP_HEADER)
         try:
             self.request("POST", self._target, body, fields, preload_content=False)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, TimeoutError):
             return
+
+    def send_question(self, headers: Headers) -> None:
+        """Write a HEAD."""
+        self.request("HEAD", self._target, None, _fields(headers), preload_content=False)
+
+
+def _fields(headers: Headers) -> HTTPHeaderDict:
+    fields = HTTPHeaderDict(headers.fields)
+    fields.setdefault("User-Agent", SKIP_HEADER)
+    return fields
 
 
 class _SecureConnection(_Connection):
