@@ -28,7 +28,6 @@ from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
 from as2gateway.restart import Part
 from audit.addresses import client_address
-from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
@@ -312,7 +311,7 @@ def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:
 
 
 def _create(known: dict[str, Any], columns: dict[str, Any]) -> Message:
-    return insert(Message(**{**known, **columns}))
+    return Message.objects.create(**{**known, **columns})
 
 
 def _settle(message: Message, columns: dict[str, Any]) -> Message:
