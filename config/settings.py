@@ -25,9 +25,12 @@ AS2_BIND: str = env("AS2_BIND")
 AS2_TLS_CERT: str = env("AS2_TLS_CERT")
 AS2_TLS_KEY: str = env("AS2_TLS_KEY")
 AS2_TLS_PROBE_ALLOW_PRIVATE: bool = env("AS2_TLS_PROBE_ALLOW_PRIVATE")
+AS2_TLS_TEST_HOURS: int = env("AS2_TLS_TEST_HOURS")  # 0 = never
 _scheme = "https" if AS2_TLS_CERT else "http"
 AS2_BASE_URL: str = (env("AS2_BASE_URL") or f"{_scheme}://{AS2_BIND}").rstrip("/")
 _base = urlsplit(AS2_BASE_URL)
+#: Where our messages come from, as partners' firewalls have to know it.
+AS2_SENDING_ADDRESSES = [each.strip() for each in env("AS2_SENDING_ADDRESSES") if each.strip()]
 
 DATABASES = {
     "default": database.configure(env("DATABASE_URL"), env("DATABASE_CONN_MAX_AGE"), _home)
@@ -168,6 +171,8 @@ AS2_MAX_BODY: int = env("AS2_MAX_BODY")  # bytes
 AS2_MAX_HEADERS: int = env("AS2_MAX_HEADERS")
 AS2_MAX_HEADER_BYTES: int = env("AS2_MAX_HEADER_BYTES")
 AS2_READ_TIMEOUT: int = env("AS2_READ_TIMEOUT")  # seconds without a byte
+AS2_HEADER_TIMEOUT: int = env("AS2_HEADER_TIMEOUT")  # seconds
+AS2_CONNECTIONS_PER_ADDRESS: int = env("AS2_CONNECTIONS_PER_ADDRESS")
 AS2_MIN_RATE: int = env("AS2_MIN_RATE")  # bytes a second
 AS2_MIN_RATE_GRACE: int = env("AS2_MIN_RATE_GRACE")  # seconds
 AS2_MIN_FREE_SPACE: int = env("AS2_MIN_FREE_SPACE")  # bytes
@@ -193,6 +198,7 @@ AS2_LIMITS = Limits(
 AS2_KEEP_DAYS: int = env("AS2_KEEP_DAYS")  # 0 = for ever
 
 AS2_ENGINE: str = env("AS2_ENGINE")
+AS2_REFUSALS: int = env("AS2_REFUSALS")  # in a row; 0 = nothing is proposed
 AS2_SEND_LEASE: int = env("AS2_SEND_LEASE")  # seconds
 AS2_SWEEP_SECONDS: float = env("AS2_SWEEP_SECONDS")
 AS2_OUTBOX_SECONDS: float = env("AS2_OUTBOX_SECONDS")
@@ -245,11 +251,14 @@ CELERY_BEAT_SCHEDULE = {
         "messages.tasks.sweep": AS2_SWEEP_SECONDS,
         "messages.tasks.scan_outboxes": AS2_OUTBOX_SECONDS,
         "messages.tasks.purge": 3600.0,
+        "messages.tasks.review_refusals": 300.0,
         "audit.tasks.seal": 30.0,
         "config.tasks.heartbeat": HEARTBEAT_SECONDS,
         "partners.tasks.reevaluate": 86_400.0,
         "partners.tasks.advance_rollovers": 60.0,
         # They change by the day; asked by the hour, a mail server's failure is made good sooner.
         "partners.tasks.send_notices": 3600.0,
+        # Looks which endpoints are due by AS2_TLS_TEST_HOURS, and tests some of them.
+        "partners.tasks.retest_endpoints": 1800.0,
     }.items()
 }

@@ -36,6 +36,8 @@ _MENU: Final = {
         ("Key pairs", "key", "partners", "keypair"),
         ("Certificates", "badge", "partners", "partnercertificate"),
         ("Rollovers", "autorenew", "partners", "rollover"),
+        ("Announced renewals", "mark_email_unread", "partners", "renewal"),
+        ("Proposed suspensions", "pause_circle", "partners", "suspension"),
         ("API keys", "vpn_key", "partners", "apikeypair"),
         ("Notices", "notifications", "partners", "notice"),
         ("TLS tests", "network_check", "partners", "tlsprobe"),

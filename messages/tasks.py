@@ -7,7 +7,16 @@ that runs twice finds nothing to claim. Hence no Celery retries, chains or ETAs.
 from celery import shared_task
 from django.utils import timezone
 
-from messages import answering, delivering, outbox, receiving, retention, sending, sweeping
+from messages import (
+    answering,
+    delivering,
+    outbox,
+    receiving,
+    refusals,
+    retention,
+    sending,
+    sweeping,
+)
 
 #: Seconds. Leases are renewed while a document is read, copied or sent, so these tasks may take
 #: as long as the largest one over a slow line: 16 GiB at 200 kB/s. What hangs is ended earlier, by
@@ -51,6 +60,12 @@ def sweep() -> None:
 def purge() -> None:
     """Purge payloads and raw requests that are older than they are to be kept."""
     retention.purge(timezone.now())
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
+def review_refusals() -> None:
+    """Propose to suspend connections whose partner refuses everything. Safe to run twice."""
+    refusals.review(timezone.now())
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)

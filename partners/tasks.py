@@ -8,6 +8,7 @@ from partners import mailing, noticing
 from partners.compliance import verdicts
 from partners.models import Connection
 from partners.rollover import advancing
+from partners.tls import retesting
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=3600)
@@ -24,10 +25,16 @@ def advance_rollovers() -> None:
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=900)
 def send_notices() -> None:
-    """Remind of certificates that end, once for each step. Safe to run twice."""
+    """Remind of what ends or is due, once for each step. Safe to run twice."""
     now = timezone.now()
     noticing.make_notices(now)
     mailing.mail_notices(now)
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=1800)
+def retest_endpoints() -> None:
+    """Test the TLS of endpoints that were tested long ago. Safe to run twice."""
+    retesting.retest(timezone.now())
 
 
 @beat_init.connect

@@ -10,6 +10,7 @@ from partners.admin.notices import NoticeAdmin
 from partners.admin.organizations import OrganizationAdmin
 from partners.admin.rollovers import RolloverAdmin
 from partners.admin.tls_tests import TLSProbeAdmin
+from partners.admin.todos import RenewalAdmin, SuspensionAdmin
 
 __all__ = [
     "APIKeyPairAdmin",
@@ -20,6 +21,8 @@ __all__ = [
     "OrganizationAdmin",
     "PartnerAdmin",
     "PartnerCertificateAdmin",
+    "RenewalAdmin",
     "RolloverAdmin",
+    "SuspensionAdmin",
     "TLSProbeAdmin",
 ]

@@ -10,16 +10,18 @@ from partners.access.visibility import (
     visible_connections,
     visible_partners,
 )
+from partners.admin.announcing import PartnerAnnouncementAdmin
 from partners.admin.audited import AuditedAdmin
 from partners.admin.renewing import PartnerRenewalAdmin
 from partners.models import Partner
 
 
 @admin.register(Partner)
-class PartnerAdmin(PartnerRenewalAdmin, AuditedAdmin):
+class PartnerAdmin(PartnerRenewalAdmin, PartnerAnnouncementAdmin, AuditedAdmin):
     """Companies, each with its connections."""
 
     reach = Reach("pk", visible_partners)
+    actions_detail = ("renew_certificate", "announce_certificate")
     list_display = ("name", "email", "contact", "connection_count")
     ordering = ("name",)  # the model's own is lost where rows are counted
     search_fields = ("name", "email", "contact")

@@ -1,0 +1,193 @@
+"""Things that wait for somebody: certificates that were announced, suspensions that are proposed.
+
+Each has a page that says what it is, leads to where it is done, and takes the decision.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib import messages as flash
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from audit.badges import Tone, badge
+from audit.links import link_to, page_of
+from audit.theme import ReadOnlyAdmin
+from partners import renewals, suspending
+from partners.access.pages import ScopedAdmin
+from partners.access.visibility import BY_CONNECTION, Reach, visible_partners
+from partners.admin.rollovers import by
+from partners.models import Renewal, Suspension
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What the page of one shows."""
+
+    tone: Tone
+    headline: str
+    text: str
+    facts: tuple[tuple[str, str], ...]
+    #: where it is done: what the button says, and its address
+    link: tuple[str, str] | None
+    #: decisions: what the button says, by the word that it sends
+    decisions: Mapping[str, str]
+
+
+class TodoAdmin(ScopedAdmin, ReadOnlyAdmin):
+    """Open ones first; nobody edits or deletes them."""
+
+    #: who may decide, besides being allowed to look
+    needed: ClassVar[str]
+
+    @abstractmethod
+    def describe(self, row: Any) -> Todo:
+        """Say what the page shows."""
+
+    @abstractmethod
+    def decide(self, request: HttpRequest, row: Any, decision: str) -> str:
+        """Do what was decided, and say so; raises Http404 for what cannot be decided."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the door of decisions."""
+        view = self.admin_site.admin_view(self.act)
+        name = f"partners_{self.opts.model_name}_act"
+        return [path("<int:pk>/act/", view, name=name), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_view_permission(request, row):
+            return super().change_view(request, object_id, form_url, extra_context)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(row),
+            "opts": self.opts,
+            "original": row,
+            "todo": self.describe(row),
+            "act": reverse(f"admin:partners_{self.opts.model_name}_act", args=(row.pk,)),
+            "may_decide": request.user.has_perm(self.needed),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "partners/todo.html", context)
+
+    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take a decision, and return to the page."""
+        row = self.get_object(request, str(pk))
+        if row is None or request.method != "POST":
+            raise Http404
+        if not self.has_view_permission(request, row) or not request.user.has_perm(self.needed):
+            raise PermissionDenied
+        decision = request.POST.get("act", "")
+        if decision not in self.describe(row).decisions:
+            flash.warning(request, "Somebody else was faster: there is nothing to decide any more.")
+        else:
+            flash.success(request, self.decide(request, row, decision))
+        return HttpResponseRedirect(page_of(row))
+
+    @admin.display(description="state")
+    def status(self, row: Any) -> SafeString:
+        """Show whether it still waits."""
+        todo = self.describe(row)
+        return badge(todo.tone, "closed" if row.closed_at else "open")
+
+
+def _when(moment: Any) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@admin.register(Renewal)
+class RenewalAdmin(TodoAdmin):
+    """Certificates that partners announced; opened on a partner's page."""
+
+    reach = Reach("partner", visible_partners)
+    needed = "partners.add_partnercertificate"
+    list_display = ("__str__", "status", "due_at", "opened_by", "opened_at", "closed_at")
+    list_select_related = ("partner",)
+    search_fields = ("partner__name", "note")
+
+    def describe(self, row: Renewal) -> Todo:
+        """Lead to the page where the new certificate is uploaded."""
+        facts = [
+            ("Partner", link_to(row.partner, str(row.partner))),
+            ("Opened", f"{_when(row.opened_at)} by {row.opened_by}"),
+            ("What they say", row.note or "-"),
+        ]
+        if row.closed_at:
+            facts.append(("Closed", f"{_when(row.closed_at)} by {row.closed_by}"))
+            if row.rollover:
+                facts.append(("Rollover", link_to(row.rollover, "the planned change")))
+            return Todo(Tone.PLAIN, "Closed", "Nothing is left to do.", tuple(facts), None, {})
+        late = row.due_at <= timezone.now()
+        text = (
+            "Upload the new certificate, compare it with the one in use, and say from when on it "
+            "counts. This closes itself when every connection that uses the old one has its change."
+        )
+        upload = reverse("admin:partners_partner_renew_certificate", args=(row.partner_id,))
+        return Todo(
+            Tone.BAD if late else Tone.WARN,
+            f"{'Overdue since' if late else 'To be done by'} {_when(row.due_at)}",
+            text,
+            tuple(facts),
+            ("Upload the new certificate", upload),
+            {"aside": "Set aside: nothing is to be changed here"},
+        )
+
+    def decide(self, request: HttpRequest, row: Renewal, decision: str) -> str:
+        """Set it aside."""
+        renewals.set_aside(row, timezone.now(), by(request))
+        return "Set aside."
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(TodoAdmin):
+    """Connections whose partner refuses one message after the other."""
+
+    reach = BY_CONNECTION
+    needed = "partners.change_connection"
+    list_display = ("__str__", "status", "proposed_at", "suspended", "closed_by", "closed_at")
+    list_select_related = ("connection__organization", "connection__partner")
+    search_fields = ("connection__as2_id", "connection__partner__name", "reason")
+
+    def describe(self, row: Suspension) -> Todo:
+        """Say what the partner refuses, and offer both ways."""
+        link = row.connection
+        facts = [
+            ("Connection", link_to(link, f"{link} ({link.environment})")),
+            ("Partner", link_to(link.partner, str(link.partner))),
+            ("Refused in a row", str(row.refusals)),
+            ("The partner said last", row.reason),
+        ]
+        if row.closed_at:
+            done = "Suspended" if row.suspended else "Not suspended"
+            facts.append(("Closed", f"{_when(row.closed_at)} by {row.closed_by}"))
+            return Todo(Tone.PLAIN, done, "It is decided.", tuple(facts), None, {})
+        text = (
+            "The partner may have suspended us. While the connection is suspended, documents wait "
+            "here instead of failing, and nothing annoys the partner; what they send still comes "
+            "in. Set it to active again when the cause is mended."
+        )
+        headline = f"{link.partner} has refused {row.refusals} messages in a row"
+        decisions = {"suspend": "Suspend the connection", "aside": "Go on sending"}
+        return Todo(Tone.BAD, headline, text, tuple(facts), None, decisions)
+
+    def decide(self, request: HttpRequest, row: Suspension, decision: str) -> str:
+        """Suspend the connection, or go on."""
+        if decision == "suspend":
+            suspending.follow(row, timezone.now(), by(request))
+            return "The connection is suspended: documents wait until it is active again."
+        suspending.set_aside(row, timezone.now(), by(request))
+        return "The connection goes on as it is."
