@@ -82,6 +82,9 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_WEB_WORKERS": (int, 2),
     "AS2_WEB_THREADS": (int, 8),
     "AS2_WORKER_CONCURRENCY": (int, 2),
+    # Mail
+    "AS2_DIGEST_HOUR": (int, 6),
+    # Logs
     "AS2_LOG": (str, "auto"),
     "AS2_LOG_LEVEL": (str, "INFO"),
     # For tests only

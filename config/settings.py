@@ -221,6 +221,8 @@ EMAIL_USE_TLS = _mail.starttls
 EMAIL_USE_SSL = _mail.tls
 EMAIL_TIMEOUT = mail.TIMEOUT
 DEFAULT_FROM_EMAIL: str = env("DEFAULT_FROM_EMAIL") or f"as2gateway@{_base.hostname}"
+#: From which hour (UTC) on the day's digest goes out; None = no digest.
+AS2_DIGEST_HOUR: int | None = _hour if 0 <= (_hour := env("AS2_DIGEST_HOUR")) else None
 
 # ------------------------------------------------------------------ background work
 
@@ -250,6 +252,8 @@ CELERY_BEAT_SCHEDULE = {
     for task, seconds in {
         "messages.tasks.sweep": AS2_SWEEP_SECONDS,
         "messages.tasks.scan_outboxes": AS2_OUTBOX_SECONDS,
+        "messages.tasks.match_redeliveries": 60.0,
+        "messages.tasks.make_digest": 300.0,
         "messages.tasks.purge": 3600.0,
         "messages.tasks.review_refusals": 300.0,
         "audit.tasks.seal": 30.0,

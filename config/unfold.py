@@ -26,6 +26,7 @@ _MENU: Final = {
         ("Messages", "mail", "as2_messages", "message"),
         ("MDNs", "verified", "as2_messages", "mdn"),
         ("Deliveries", "move_to_inbox", "as2_messages", "delivery"),
+        ("Redeliveries", "move_up", "as2_messages", "redelivery"),
         ("Unknown senders", "help", "as2_messages", "unknownsender"),
         ("Failed handshakes", "lock_open", "partners", "failedhandshake"),
     ],

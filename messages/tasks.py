@@ -12,11 +12,13 @@ from messages import (
     delivering,
     outbox,
     receiving,
+    redelivering,
     refusals,
     retention,
     sending,
     sweeping,
 )
+from messages.admin import digest
 
 #: Seconds. Leases are renewed while a document is read, copied or sent, so these tasks may take
 #: as long as the largest one over a slow line: 16 GiB at 200 kB/s. What hangs is ended earlier, by
@@ -60,6 +62,18 @@ def sweep() -> None:
 def purge() -> None:
     """Purge payloads and raw requests that are older than they are to be kept."""
     retention.purge(timezone.now())
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
+def match_redeliveries() -> None:
+    """Let what has come answer what partners were asked to send again. Safe to run twice."""
+    redelivering.match(timezone.now())
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
+def make_digest() -> None:
+    """Write the day's digest once, when its hour has come. Safe to run twice."""
+    digest.make(timezone.now())
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)

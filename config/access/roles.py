@@ -43,6 +43,9 @@ _PROVIDER: Final = frozenset(
         "as2_messages.view_mdn",
         "as2_messages.view_delivery",
         "as2_messages.view_attempt",
+        "as2_messages.view_redelivery",
+        "as2_messages.add_redelivery",
+        "as2_messages.change_redelivery",
         _RESEND,
     }
 )
@@ -64,7 +67,8 @@ def _operator(name: str, model: str) -> bool:
         return True
     if app not in _OURS or model == "scope":
         return False
-    return app == "partners" or code.startswith("view_")
+    asks = model == "redelivery" and not code.startswith("delete_")
+    return app == "partners" or asks or code.startswith("view_")
 
 
 def _auditor(name: str, model: str) -> bool:

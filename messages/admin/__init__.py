@@ -9,12 +9,14 @@ from messages.admin.connections import TestableConnectionAdmin
 from messages.admin.deliveries import DeliveryAdmin
 from messages.admin.mdns import MDNAdmin
 from messages.admin.message_list import MessageAdmin
+from messages.admin.redeliveries import RedeliveryAdmin
 from messages.admin.senders import UnknownSenderAdmin
 
 __all__ = [
     "DeliveryAdmin",
     "MDNAdmin",
     "MessageAdmin",
+    "RedeliveryAdmin",
     "TestableConnectionAdmin",
     "UnknownSenderAdmin",
 ]
