@@ -4,8 +4,9 @@ One list for the start page and for a digest; empty when all is well.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from django.urls import reverse
 
@@ -48,19 +49,15 @@ class OpenThing:
 
 def open_things(user: Anybody, now: dt.datetime) -> list[OpenThing]:
     """List what the user may see of it, the worst first, then by date."""
-    found = [
-        *_suspensions(user),
-        *_renewals(user, now),
-        *_compliance(user, now),
-        *_api_keys(user, now),
-    ]
-    if sees_everything(user):
-        found += [*_endpoints(now), *_handshakes(now)]
+    found: list[OpenThing] = []
+    for kind, source in _SOURCES.items():
+        if user.has_perm(f"partners.view_{kind}"):  # type: ignore[union-attr]  # of every user that can log in here
+            found += source(user, now)
     far = dt.datetime.max.replace(tzinfo=dt.UTC)
     return sorted(found, key=lambda each: (each.tone is not Tone.BAD, each.due_at or far))
 
 
-def _suspensions(user: Anybody) -> Iterator[OpenThing]:
+def _suspensions(user: Anybody, _now: dt.datetime) -> Iterator[OpenThing]:
     for row in limit(suspending.open_suspensions(), user, BY_CONNECTION):
         title = f"{row.connection.partner} has refused {row.refusals} messages in a row"
         yield OpenThing("suspension", Tone.BAD, title, page_of(row))
@@ -97,8 +94,10 @@ def _api_keys(user: Anybody, now: dt.datetime) -> Iterator[OpenThing]:
             )
 
 
-def _endpoints(now: dt.datetime) -> Iterator[OpenThing]:
+def _endpoints(user: Anybody, now: dt.datetime) -> Iterator[OpenThing]:
     """Give endpoints whose last test says that nothing can be sent there."""
+    if not sees_everything(user):
+        return
     known, seen = endpoints(), set[Target]()
     tests = TLSProbe.objects.filter(started_at__gt=now - _TESTED, facts__isnull=False)
     for pk, host, port, error in tests.values_list("pk", "host", "port", "facts__sending__error"):
@@ -113,10 +112,23 @@ def _endpoints(now: dt.datetime) -> Iterator[OpenThing]:
             yield OpenThing("tls", Tone.BAD, title, page)
 
 
-def _handshakes(now: dt.datetime) -> Iterator[OpenThing]:
+def _handshakes(user: Anybody, now: dt.datetime) -> Iterator[OpenThing]:
+    if not sees_everything(user):
+        return
     rows = FailedHandshake.objects.filter(last_seen__gt=now - _LATELY)
     addresses = rows.order_by().values("address").distinct().count()
     if addresses:
-        link = f"{list_of('partners', 'failedhandshake')}"
+        link = list_of("partners", "failedhandshake")
         title = f"{addresses} addresses failed to agree on TLS with us since yesterday"
         yield OpenThing("handshakes", Tone.WARN, title, link)
+
+
+#: Where they come from, by the model whose pages a user has to be allowed to see.
+_SOURCES: Final[dict[str, Callable[[Anybody, dt.datetime], Iterator[OpenThing]]]] = {
+    "suspension": _suspensions,
+    "renewal": _renewals,
+    "compliance": _compliance,
+    "apikeypair": _api_keys,
+    "tlsprobe": _endpoints,
+    "failedhandshake": _handshakes,
+}

@@ -62,9 +62,9 @@ def common_name_only(name: str, bits: int = 2048) -> Credentials:
 
 
 @contextmanager
-def s_server(credentials: Credentials, *options: str) -> Iterator[int]:
-    """Run ``openssl s_server``; yields its port."""
-    port = free_port()
+def s_server(credentials: Credentials, *options: str, port: int | None = None) -> Iterator[int]:
+    """Run ``openssl s_server``, on some port or a given one; yields it."""
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "key.pem").write_bytes(credentials.key)
         own, *above = credentials.chain.split(END)[:-1]
