@@ -4,6 +4,12 @@ from partners.models.api_keys import APIKeyPair, APIKeyState, Region
 from partners.models.certificates import CertificateFacts, PartnerCertificate, accepted, in_use
 from partners.models.compliance import Acknowledgement, Compliance
 from partners.models.connections import Connection, ConnectionState, Environment
+from partners.models.exchanges import (
+    CertificateAnnouncement,
+    CertificateOffer,
+    CertificateRequest,
+    OfferState,
+)
 from partners.models.handshakes import FailedHandshake
 from partners.models.keys import KeyPair
 from partners.models.notices import Notice
@@ -21,7 +27,10 @@ __all__ = [
     "APIKeyPair",
     "APIKeyState",
     "Acknowledgement",
+    "CertificateAnnouncement",
     "CertificateFacts",
+    "CertificateOffer",
+    "CertificateRequest",
     "Compliance",
     "Confirmation",
     "Connection",
@@ -30,6 +39,7 @@ __all__ = [
     "FailedHandshake",
     "KeyPair",
     "Notice",
+    "OfferState",
     "Organization",
     "Partner",
     "PartnerCertificate",
