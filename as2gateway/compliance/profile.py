@@ -109,6 +109,8 @@ class Profile:
     guide_title: str = ""
     guide_url: str = ""
     support: str = ""
+    #: hosts of the partner that anybody may test, as host:port
+    hosts: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -132,6 +134,7 @@ def parse(text: str, kinds: Mapping[str, Kinds]) -> Profile:
         guide_title=top.take("guide_title", str, ""),
         guide_url=top.take("guide_url", str, ""),
         support=top.take("support", str, ""),
+        hosts=tuple(str(host) for host in top.take("hosts", list, ())),
         rules=tuple(_rule(item, kinds, sources) for item in top.take("rules", list)),
     )
     top.finish()

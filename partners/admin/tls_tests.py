@@ -18,10 +18,18 @@ from audit.badges import badge
 from audit.theme import ModelAdmin, ReadOnlyAdmin, action
 from partners.access.pages import ScopedAdmin
 from partners.admin.audited import actor_of, address_of
+from partners.admin.tls_directions import both_directions, own_target
 from partners.admin.tls_page import TONES, build
 from partners.models import Connection, TLSProbe
 from partners.tls.contexts import ClientPolicy, TLSSettingsError, client_policy
-from partners.tls.history import PAGE_LIMITS, Asking, TooMany, check_rate, run_test
+from partners.tls.history import (
+    PAGE_LIMITS,
+    Asking,
+    TooMany,
+    check_rate,
+    public_hosts,
+    run_test,
+)
 from partners.tls.targets import ProbeError, Target
 
 #: Tests of an endpoint that its connection's page lists.
@@ -37,6 +45,14 @@ class TargetForm(forms.Form):
         help_text="host, host:port or an https:// address",
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
+
+    #: a public host of a profile, chosen by its button
+    preset = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.data.get("preset") in public_hosts():
+            self.data = {"target": self.data["preset"]}
 
     def clean_target(self) -> Target:
         """Read host and port."""
@@ -71,7 +87,7 @@ class TLSProbeAdmin(ScopedAdmin, ReadOnlyAdmin):
             if row is not None:
                 page = reverse("admin:partners_tlsprobe_change", args=(row.pk,))
                 return HttpResponseRedirect(page)
-        context = {"title": "Test TLS", "form": form}
+        context = {"title": "Test TLS", "form": form, "hosts": public_hosts()}
         return _page(self, request, context)
 
     def change_view(
@@ -120,13 +136,17 @@ class TLSTestAdmin(ModelAdmin):
             back = reverse("admin:partners_connection_change", args=(row.pk,))
             return HttpResponseRedirect(back)
         if request.method == "POST":
-            _test_connection(request, row, target)
+            if request.POST.get("which") == "own":
+                _test_own(request)
+            else:
+                _test_connection(request, row, target)
             return HttpResponseRedirect(request.path)
         tests = list(TLSProbe.objects.filter(host=target.host, port=target.port)[:SHOWN])
         context = {
             "title": f"TLS of {row}",
             "target": target,
-            "page": build(tests[0], timezone.now()) if tests else None,
+            "directions": both_directions(row, timezone.now()),
+            "own": own_target() is not None,
             "tests": [(each, self.judged_words(each)) for each in tests],
             "original": row,
         }
@@ -144,6 +164,12 @@ class TLSTestAdmin(ModelAdmin):
 def may_test(request: HttpRequest) -> bool:
     """Tell whether a user may make tests: they are connections to somebody else's server."""
     return request.user.has_perm("partners.add_tlsprobe")
+
+
+def _test_own(request: HttpRequest) -> None:
+    target = own_target()
+    if target is not None:
+        _run(request, target, ClientPolicy())
 
 
 def _test_connection(request: HttpRequest, row: Connection, target: Target) -> None:

@@ -21,6 +21,8 @@ from partners.tls.environment import environment_facts
 from partners.tls.probing import probe
 from partners.tls.targets import ProbeError, Target
 
+#: Who asks for tests by the clock; those keep nobody from making one.
+SCHEDULE: Final = "schedule"
 #: Tests that pages may start: each is some hundred connections to somebody else's server.
 PER_MINUTE: Final = 4
 #: A page has to answer before a proxy gives it up.
@@ -98,8 +100,21 @@ def plain_verdict(verdict: ProfileVerdict) -> dict[str, Any]:
 def check_rate() -> None:
     """Raise TooMany if pages have started enough tests for now."""
     since = timezone.now() - dt.timedelta(minutes=1)
-    if TLSProbe.objects.filter(started_at__gt=since).count() >= PER_MINUTE:
+    made = TLSProbe.objects.filter(started_at__gt=since).exclude(requested_by=SCHEDULE)
+    if made.count() >= PER_MINUTE:
         raise TooMany(f"There were {PER_MINUTE} tests in the last minute. Try again in a minute.")
+
+
+def public_hosts() -> dict[str, str]:
+    """Return hosts of partners that anybody may test, and the title of the profile they are of."""
+    known, today = catalogue(), timezone.now().date()
+    in_force = (each for name in known.names for each in known.versions(name, today)[:1])
+    return {host: profile.title for profile in in_force for host in profile.hosts}
+
+
+def last_test(target: Target) -> TLSProbe | None:
+    """Return the last test of an endpoint, also one that found nothing out."""
+    return TLSProbe.objects.filter(host=target.host, port=target.port).first()
 
 
 def last_facts(url: str) -> EndpointFacts | None:

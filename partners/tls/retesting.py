@@ -19,11 +19,9 @@ from partners.compliance import verdicts
 from partners.models import Connection, ConnectionState, TLSProbe
 from partners.noticing.endpoints import TLSChange, note_changed
 from partners.tls.contexts import ClientPolicy, TLSSettingsError, client_policy
-from partners.tls.history import PAGE_LIMITS, Asking, run_test
+from partners.tls.history import PAGE_LIMITS, SCHEDULE, Asking, run_test
 from partners.tls.targets import ProbeError, Target
 
-#: Whom the history names as the one who asked.
-SCHEDULE: Final = Asking("schedule")
 #: Endpoints that one run tests: each may take most of a minute.
 AT_ONCE: Final = 10
 #: By which part of the interval endpoints are spread, so that not all are tested in one hour.
@@ -78,7 +76,7 @@ def _share(target: Target) -> float:
 def _test(target: Target, connections: list[Connection]) -> None:
     earlier = TLSProbe.objects.filter(host=target.host, port=target.port, ended_at__isnull=False)
     before = earlier.first()
-    asking = Asking(SCHEDULE.actor, allow_private=settings.AS2_TLS_PROBE_ALLOW_PRIVATE)
+    asking = Asking(SCHEDULE, allow_private=settings.AS2_TLS_PROBE_ALLOW_PRIVATE)
     now = timezone.now()
     row = run_test(target, _policy(connections, now), asking, PAGE_LIMITS)
     concerned = connections or list(Connection.objects.all())

@@ -37,7 +37,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the host, and by what to judge it."""
-        parser.add_argument("target", metavar="HOST[:PORT]", help="also as an https:// address")
+        parser.add_argument(
+            "target",
+            metavar="HOST[:PORT]",
+            nargs="?",
+            help="also as an https:// address; without it, the first public host of --profile",
+        )
         parser.add_argument("--profile", default="", help="judge by this profile only")
         parser.add_argument("--json", action="store_true", help="print facts and verdicts as JSON")
         trust = parser.add_mutually_exclusive_group()
@@ -79,7 +84,7 @@ class Command(BaseCommand):
         policy = _policy(options["cafile"], options["pin"])
         limits = Limits(total=options["timeout"])
         try:
-            target = Target.parse(options["target"])
+            target = Target.parse(options["target"] or _public_host(profile))
             if options["no_store"]:
                 return probe(target, policy, allow_private=True, limits=limits)
             row = run_test(target, policy, Asking("command", allow_private=True), limits)
@@ -88,6 +93,15 @@ class Command(BaseCommand):
         if row.facts is None:
             raise _could_not_run(row.error)
         return Report.from_plain(row.facts)
+
+
+def _public_host(profile: str) -> str:
+    """Return the host that a profile names, for who gives none."""
+    versions = catalogue().versions(profile, timezone.now().date()) if profile else ()
+    hosts = [host for version in versions[:1] for host in version.hosts]
+    if not hosts:
+        raise _could_not_run("Say which host to test, or a profile that names one.")
+    return hosts[0]
 
 
 def _policy(cafile: str | None, pin: str | None) -> ClientPolicy:
