@@ -1,7 +1,8 @@
 """How gunicorn serves: ``gunicorn --config python:config.gunicorn config.wsgi:application``.
 
-gunicorn 27's threads have no time-out of their own within a request: a peer that stops in the
-middle of a body would hold a thread for ever. The sockets' own time-outs end that.
+Requests are read by ``config.listening``. gunicorn 27's threads have no time-out of their own
+within a request: a peer that stops in the middle of a large body would hold one for ever. The
+sockets' own time-outs end that.
 """
 
 import signal
@@ -21,7 +22,7 @@ from messages import intake
 bind = settings.AS2_BIND
 wsgi_app = "config.wsgi:application"
 proc_name = "as2gateway-web"
-worker_class = "gthread"
+worker_class = "config.listening.Worker"
 workers = settings.AS2_WEB_WORKERS
 threads = settings.AS2_WEB_THREADS
 # Forked from one loaded process: less memory, and a quicker start.

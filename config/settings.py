@@ -222,7 +222,7 @@ EMAIL_USE_SSL = _mail.tls
 EMAIL_TIMEOUT = mail.TIMEOUT
 DEFAULT_FROM_EMAIL: str = env("DEFAULT_FROM_EMAIL") or f"as2gateway@{_base.hostname}"
 #: From which hour (UTC) on the day's digest goes out; None = no digest.
-AS2_DIGEST_HOUR: int | None = _hour if 0 <= (_hour := env("AS2_DIGEST_HOUR")) else None
+AS2_DIGEST_HOUR: int | None = _hour if (_hour := env("AS2_DIGEST_HOUR")) >= 0 else None
 
 # ------------------------------------------------------------------ background work
 

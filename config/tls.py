@@ -89,6 +89,11 @@ class ServerTLS:
     _context: ssl.SSLContext | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def begin(self, sock: socket.socket) -> ssl.SSLSocket:
+        """Wrap a connection that is not waited for; the handshake is still to be made."""
+        sock.setblocking(False)  # noqa: FBT003  Python's own
+        return self._current().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+
     def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
         """Wrap a connection, with a limit to its handshake. Raises OSError."""
         sock.settimeout(self.seconds)

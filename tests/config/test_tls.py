@@ -234,3 +234,26 @@ def test_a_certificate_without_its_key_is_refused(
 
 def test_without_tls_there_is_nothing_to_check() -> None:
     assert checks.check_tls() == []
+
+
+def test_many_who_stop_in_the_handshake_or_behind_it_hold_nobody_up(listener: Listener) -> None:
+    with ExitStack() as crowd:
+        for number in range(10):
+            silent = socket.create_connection(("127.0.0.1", listener.port), 20)
+            crowd.enter_context(closing(silent))
+            # Every other one has begun: the header of a record, and nothing in it.
+            silent.sendall(b"\x16\x03\x01\x02\x00" if number % 2 else b"")
+        for _ in range(3):
+            begun = crowd.enter_context(closing(listener.connect()))
+            begun.sendall(b"POST /as2 HTTP/1.1\r\nContent-Length: 20\r\n\r\nten octets")
+        assert listener.is_healthy()
+
+
+def test_a_connection_over_tls_serves_one_request_after_the_other(listener: Listener) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with closing(listener.connect()) as peer:
+        # Both in one record: the second one is in no socket any more when the first is answered.
+        peer.sendall(asked + asked)
+        peer.sendall(asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        octets = b"".join(iter(lambda: peer.recv(65536), b""))
+    assert octets.count(b"HTTP/1.1 200 OK") == 3
