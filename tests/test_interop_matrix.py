@@ -2,7 +2,7 @@
 
 import csv
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -11,6 +11,7 @@ import pytest
 
 from tests import functional
 from tests.gateway import matrix as core
+from tests.gateway import test_algorithms, test_filename, test_mdn_reading, test_request
 from tests.gateway.matrix.rows import MATRIX, RECEIPTS, ROWS, Row, run
 from tests.gateway.matrix.runs import LAYERS
 from tests.maps import ROOT, TEST, functions_of, rows_of
@@ -111,6 +112,26 @@ def test_a_group_is_run_by_the_files_that_the_document_names(line: Line) -> None
 def test_every_line_is_about_rows_of_its_own() -> None:
     counted = [number for line in LINES for number in numbers(line)]
     assert sorted(counted) == [row.number for row in ROWS]
+
+
+#: tables beside the matrix: the test, and how many strings it is to read (MIC-07 in three places)
+TABLES = {
+    test_algorithms.test_each_spelling_is_known_in_a_micalg: 14,
+    test_algorithms.test_each_spelling_is_known_in_a_mic: 14,
+    test_algorithms.test_each_spelling_is_known_in_the_mdn_options: 14,
+    test_request.test_options_are_read_in_every_spelling: 20,
+    test_mdn_reading.test_fields_are_read_as_products_write_them: 30,
+    test_filename.test_file_names_are_read_in_every_encoding: 25,
+}
+
+
+@pytest.mark.parametrize(
+    ("test", "due"), TABLES.items(), ids=lambda each: getattr(each, "__name__", each)
+)
+def test_a_table_of_strings_is_whole(test: Callable[..., None], due: int) -> None:
+    (mark,) = test.pytestmark  # type: ignore[attr-defined]  # where pytest keeps a function's marks
+    strings = [repr(values) for values in mark.args[1]]
+    assert len({*strings}) == len(strings) >= due
 
 
 @pytest.mark.parametrize(("group", "only"), [("G99", None), ("G4", {"ROT13"})])

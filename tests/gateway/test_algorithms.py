@@ -21,8 +21,10 @@ SPELLINGS = [
     ("sha224", SHA224), ("sha-224", SHA224),
     ("sha256", SHA256), ("SHA-256", SHA256), ("sha2-256", SHA256), ("sha2_256", SHA256),
     ("sha_256", SHA256), ("rsa-sha256", SHA256),
-    ("sha384", SHA384), ("sha-384", SHA384), ("Sha2_384", SHA384), ("rsa-sha384", SHA384),
-    ("sha512", SHA512), ("sha-512", SHA512), ("sha2-512", SHA512), ("RSA-SHA512", SHA512),
+    ("sha384", SHA384), ("sha-384", SHA384), ("sha2-384", SHA384), ("Sha2_384", SHA384),
+    ("sha_384", SHA384), ("rsa-sha384", SHA384),
+    ("sha512", SHA512), ("sha-512", SHA512), ("sha2-512", SHA512), ("sha2_512", SHA512),
+    ("SHA_512", SHA512), ("RSA-SHA512", SHA512),
 ]  # fmt: skip
 
 

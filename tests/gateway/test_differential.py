@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
 from as2gateway.disposition import Disposition
@@ -35,7 +37,9 @@ from as2gateway.policy import (
 from as2gateway.pyas2.library import Message, Organization, Partner
 from as2gateway.pyas2.oscrypto.asymmetric import ContentKeyOpener
 from as2gateway.request import SUPPORTED_DIGESTS, read_request
+from tests.gateway.properties import examples
 from tests.gateway.reading import LEGACY, OPEN, STRICT, read, read_to_the_end
+from tests.gateway.styles import Document, Style, documents, styles
 from tests.gateway.test_policy_oracle import REFUSED, UNREADABLE, unannounced
 from tests.gateway.test_send import NOW, POLICY
 from tests.gateway.wrapping import (
@@ -277,11 +281,59 @@ def _agreed(entity: Entity, policy: InboundPolicy) -> tuple[bytes, Facts] | None
     return payload, verdict.facts
 
 
+# Messages in any style -----------------------------------------------------------------------
+
+
+def decoded_by_pyas2lib(document: Document, packaging: str) -> bool:
+    """``base64 under application/octet-stream`` in DIFFERENCES."""
+    signed_first = PACKAGINGS[packaging][:1] in {("sign",), ("opaque",)}
+    is_encoded = document.encoding in {"base64", "quoted-printable"}
+    return signed_first and is_encoded and document.content_type == "application/octet-stream"
+
+
+@examples(60)
+@given(document=documents(), packaging=st.sampled_from([*PACKAGINGS]), style=styles)
+def test_both_read_messages_in_any_style(document: Document, packaging: str, style: Style) -> None:
+    assume(not decoded_by_pyas2lib(document, packaging))
+    found = _agreed(style.wrap(document.entity, packaging), LEGACY)
+    assert found is not None
+    assert found[0] == document.payload
+
+
+@examples(60)
+@given(
+    document=documents(),
+    packaging=st.sampled_from([name for name, layers in PACKAGINGS.items() if "sign" in layers]),
+    style=styles,
+    place=st.floats(0, 1, exclude_max=True),
+    damage=st.sampled_from([b"", b"\0", b"\r", b"\n", b"\xff", b"\r\n\r\n", b"--"]),
+)
+def test_neither_takes_damage_for_the_document(
+    document: Document, packaging: str, style: Style, place: float, damage: bytes
+) -> None:
+    entity = style.wrap(document.entity, packaging)
+    at = int(len(entity.body) * place)
+    harmed = Entity(entity.fields, entity.body[:at] + damage + entity.body[at + 1 :])
+    policy = replace(LEGACY, require_signature=True)
+    accepted = []
+    for engine in ENGINES:
+        payload, verdict = read_to_the_end(harmed, policy, engine=engine)
+        if isinstance(verdict, Accepted):
+            assert payload == document.payload
+            accepted.append(verdict.facts.mic)
+    assert len(set(accepted)) < 2
+
+
 # Where they differ ---------------------------------------------------------------------------
 
 
 def _detached(content: bytes, *options: str) -> Entity:
     return multipart(content, signature(content, THEIRS, *options))
+
+
+def _octet_stream_in_base64() -> Entity:
+    fields = ("Content-Type: application/octet-stream", "Content-Transfer-Encoding: base64")
+    return Entity(fields, b"SVNBKjAwKg==\r\n")
 
 
 def _gzip() -> Entity:
@@ -360,6 +412,12 @@ DIFFERENCES: dict[
         None,
         IntegrityCheckFailed,
         "pyas2lib digests it with CR LF, or decoded",
+    ),
+    "base64 under application/octet-stream": (
+        lambda: signed(_octet_stream_in_base64()),
+        None,
+        IntegrityCheckFailed,
+        "pyas2lib takes it for binary, and digests it decoded",
     ),
     "AES-GCM": (
         lambda: encrypted(document(), OURS, "-aes-128-gcm"),
