@@ -87,6 +87,8 @@ class Message:
         self.filename = ""
         self.attachments: tuple[Attachment, ...] = ()
         self.notes: list[str] = []
+        #: of a multipart/signed, the signature as it came
+        self.signature = b""
         #: what reads its layers: an engine's own
         self.readers = NATIVE
         self._layers: dict[int, LayerFacts] = {}
@@ -237,8 +239,8 @@ def read_multipart_signed(
         yield from inner.end()
         if last:
             raise IntegrityCheckFailed("multipart/signed with only one part")
-        octets = yield from read_signature(source, message, boundary)
-        signature = signed.parse(octets, message.limits)
+        message.signature = yield from read_signature(source, message, boundary)
+        signature = signed.parse(message.signature, message.limits)
     except MalformedMessage as fault:
         raise IntegrityCheckFailed(f"multipart/signed is broken: {fault}") from fault
     facts = _verify_cover(message, signature, cover.digests)

@@ -49,13 +49,18 @@ def mic_again(
     ``policy`` and ``info`` are those that it was built by. Raises ValueError if the payload is not
     the one that it was.
     """
+    running = algorithm.new()
+    for piece in covered(payload, info, policy):
+        running.update(piece)
+    return MIC(running.digest(), algorithm)
+
+
+def covered(payload: Iterable[bytes], info: PayloadInfo, policy: OutboundPolicy) -> Iterable[bytes]:
+    """The octets that a message's MIC is over, made again from its payload."""
     entity = payload_entity(payload, info, policy.quirks if is_wrapped(policy) else NO_QUIRKS)
     if policy.sign and policy.compress is Compression.BEFORE_SIGNING:
         entity = compressed_entity(entity, policy.quirks)
-    running = algorithm.new()
-    for piece in entity.octets if is_wrapped(policy) else entity.body:
-        running.update(piece)
-    return MIC(running.digest(), algorithm)
+    return entity.octets if is_wrapped(policy) else entity.body
 
 
 def _entity(entity: Entity, _policy: OutboundPolicy) -> Iterable[bytes]:

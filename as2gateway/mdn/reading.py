@@ -59,6 +59,8 @@ class UnverifiedMDN:
     signature: signed.SignedData | None = field(default=None, repr=False)
     #: the octets that the signature must cover, and that all of this was read from
     signed_part: bytes = field(default=b"", repr=False)
+    #: the signature as it came, DER or BER; empty if it is not a part of its own
+    signature_octets: bytes = field(default=b"", repr=False)
 
     @property
     def signed(self) -> bool:
@@ -151,10 +153,11 @@ def read_mdn(
 
 def _read(opened: Opened, limits: Limits) -> UnverifiedMDN:
     outer = _Entity(opened.headers, opened.body)
-    signature, part, report = opened.signature, opened.signed_part, outer
+    signature, part, report, octets = opened.signature, opened.signed_part, outer, b""
     if outer.content_type.type == "multipart/signed":
         part, second = _read_signed(outer)
-        signature = _read_signature(second, limits)
+        octets = _read_signature(second)
+        signature = signed.parse(octets, limits)
         report = _read_entity(part)
     machine, text = _find_parts(report)
     fields = _read_fields(machine)
@@ -171,6 +174,7 @@ def _read(opened: Opened, limits: Limits) -> UnverifiedMDN:
         mic_fault=mic_fault,
         signature=signature,
         signed_part=part,
+        signature_octets=octets,
     )
 
 
@@ -184,12 +188,12 @@ def _read_signed(entity: _Entity) -> tuple[bytes, bytes]:
     return parts[0], parts[1]
 
 
-def _read_signature(part: bytes, limits: Limits) -> signed.SignedData:
+def _read_signature(part: bytes) -> bytes:
     entity = _read_entity(part)
     if not is_pkcs7_signature(entity.content_type, entity.headers.get("Content-Disposition")):
         raise MalformedMDN(f"a signed MDN whose second part is {entity.content_type}")
     decoding = cms_decoder(entity.headers.get("Content-Transfer-Encoding"))
-    return signed.parse(decoding.update(entity.body) + decoding.finish(), limits)
+    return decoding.update(entity.body) + decoding.finish()
 
 
 def _find_parts(report: _Entity) -> tuple[bytes, str]:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from audit.badges import badge
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
-from messages.admin import downloads, resending, saved_views
+from messages.admin import downloads, evidencing, resending, saved_views
 from messages.admin.counting import Step, counts
 from messages.admin.exporting import export
 from messages.admin.filters import (
@@ -86,6 +86,11 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
                 "<int:pk>/resubmit/",
                 guard(resending.resubmit),
                 name="as2_messages_message_resubmit",
+            ),
+            path(
+                "<int:pk>/evidence/",
+                guard(evidencing.evidence),
+                name="as2_messages_message_evidence",
             ),
             path("export/", guard(self.export), name="as2_messages_message_export"),
             path("counts/", guard(self.counts), name="as2_messages_message_counts"),

@@ -1,0 +1,63 @@
+"""``manage.py evidence MESSAGE``: a bundle that others can verify with openssl."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from audit.recording import Subject, record
+from audit.tags import Tag
+from messages.evidence import NoEvidence, bundle
+from messages.management.commands.doctor import find_message
+
+
+class Command(BaseCommand):
+    """Write the evidence of one message into a ZIP file."""
+
+    help = (
+        "Write a ZIP file with a message's document, request, MDN and certificates, and a script "
+        "that verifies them with openssl. No private key is in it. Writing it is audited."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which message, and where to."""
+        parser.add_argument("message", help="its Message-ID, or its number in the admin")
+        parser.add_argument("--output", help="the file to write (default evidence-NUMBER.zip)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Write the file; one that is there is not overwritten."""
+        message = find_message(options["message"])
+        path = Path(options["output"] or f"evidence-{message.pk}.zip")
+        try:
+            chunks = bundle(message, timezone.now())
+        except NoEvidence as error:
+            raise CommandError(str(error)) from error
+        _write(path, chunks)
+        text = f"Evidence written to {path.name}."
+        record(Tag.MESSAGE_EVIDENCE_DOWNLOADED, Subject.of(message), text, actor=_actor())
+        self.stdout.write(f"{path}: verify it by unpacking it and running sh verify.sh")
+
+
+def _write(path: Path, chunks: Iterator[bytes]) -> None:
+    try:
+        with path.open("xb") as file:
+            try:
+                file.writelines(chunks)
+            except OSError:
+                path.unlink()  # half a bundle would look like a forged one
+                raise
+    except FileExistsError as error:
+        raise CommandError(f"{path} is there already.") from error
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _actor() -> str:
+    try:
+        return f"shell:{getuser()}"
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "shell"
