@@ -153,7 +153,7 @@ def _wait_for_store(mdn: MDN, error: OSError) -> None:
     text = f"The MDN cannot be read from the store: {error}. See to its disk."
     logger.error("%s: MDN %s cannot be read: %s", mdn.original_message_id, mdn.pk, error)
     now = timezone.now()
-    if now - mdn.created_at > _GIVE_UP_AFTER:
+    if now - mdn.asked_at > _GIVE_UP_AFTER:
         _give_up(mdn, text)
     else:
         mdn.settle(due_at=now + _FIRST_GAP, failure_text=text)
@@ -189,10 +189,10 @@ def _finish(mdn: MDN, attempt: Attempt) -> None:
 def _try_later(mdn: MDN, attempt: Attempt, text: str, asked: dt.timedelta | None) -> None:
     attempt.save()
     now = timezone.now()
-    if now - mdn.created_at > _GIVE_UP_AFTER:
-        _give_up(mdn, _advice(mdn, f"{text}, {mdn.attempts} times in {_GIVE_UP_AFTER.days} days"))
+    if now - mdn.asked_at > _GIVE_UP_AFTER:
+        _give_up(mdn, _advice(mdn, f"{text}, {mdn.tries} times in {_GIVE_UP_AFTER.days} days"))
         return
-    gap = backoff.gap(_FIRST_GAP, mdn.attempts, asked)
+    gap = backoff.gap(_FIRST_GAP, mdn.tries, asked)
     mdn.settle(due_at=now + gap, failure_text=f"Not delivered yet: {text}. It is tried again.")
     logger.warning("%s: MDN not posted, again in %s: %s", mdn.original_message_id, gap, text)
 

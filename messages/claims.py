@@ -85,7 +85,7 @@ def claim(message_pk: int, now: dt.datetime) -> Claim | None:
     message = Message(pk=message_pk)
     with transaction.atomic():
         rows = Connection.objects.select_related("organization", "partner")
-        connection = rows.select_for_update(of=("self",)).get(pk=connection_pk)
+        connection = rows.select_for_update(of=("self",), no_key=True).get(pk=connection_pk)
         free = 0 if _rest(due, connection, now) else _free_slots(message, connection, now)
         if free < 1 or not message.claim(now, lease(), state=State.SENDING):
             return None

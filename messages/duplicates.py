@@ -8,6 +8,7 @@ import logging
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import F
 
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.events import Facts
@@ -146,5 +147,7 @@ def _answer_late(
 
 def _post_again(mdn: MDN, arrival: Arrival) -> None:
     queued = {"state": MDNState.QUEUED, "due_at": arrival.now, "url": arrival.mdn_url}
-    MDN.objects.filter(pk=mdn.pk).update(**queued, finished_at=None, failure_text="")
+    # Late as it may be, it is tried as long as one that was just made.
+    anew = {"asked_again_at": arrival.now, "forgiven_attempts": F("attempts")}
+    MDN.objects.filter(pk=mdn.pk).update(**queued, **anew, finished_at=None, failure_text="")
     dispatch.wake_mdn(mdn.pk)

@@ -1,5 +1,7 @@
 """MDN: the proof that goes back, or comes back, for a message."""
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import Q
 
@@ -52,6 +54,10 @@ class MDN(Work):
     body_key = models.CharField(max_length=100, blank=True)
     #: where an outbound async MDN is posted
     url = models.CharField(max_length=2000, blank=True)
+    #: when a repetition asked for it again, and how often it had been tried before: it then has
+    #: the whole time anew
+    asked_again_at = models.DateTimeField(null=True, blank=True, editable=False)
+    forgiven_attempts = models.PositiveIntegerField(default=0, editable=False)
     address = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -69,6 +75,16 @@ class MDN(Work):
                 name="mdn_due_while_queued",
             ),
         ]
+
+    @property
+    def asked_at(self) -> dt.datetime:
+        """When it was last asked for: from then on it is tried."""
+        return self.asked_again_at or self.created_at
+
+    @property
+    def tries(self) -> int:
+        """Attempts since then."""
+        return self.attempts - self.forgiven_attempts
 
     def __str__(self) -> str:
         return f"MDN for {self.original_message_id}"
