@@ -90,13 +90,19 @@ def check_exposure(**_kwargs: Any) -> list[CheckMessage]:
 def check_tls(**_kwargs: Any) -> list[CheckMessage]:
     """Refuse to start with a certificate that no handshake could use."""
     certificate, key = settings.AS2_TLS_CERT, settings.AS2_TLS_KEY
-    if not certificate and not key:
+    clients = settings.AS2_TLS_CLIENT_CA
+    if not certificate and not key and not clients:
         return []
     try:
-        server_context(Path(certificate), Path(key))
+        server_context(Path(certificate), Path(key), clients=Path(clients) if clients else None)
     except OSError as error:
         text = f"AS2_TLS_CERT ({certificate}) and AS2_TLS_KEY ({key}) cannot be used: {error}."
-        hint = "Name two PEM files: the certificate with those above it, and its private key."
+        if clients:
+            text = f"{text} AS2_TLS_CLIENT_CA is {clients}."
+        hint = (
+            "Name PEM files: the certificate with those above it, its private key, and the "
+            "authorities of clients, if these must have certificates."
+        )
         return [Error(text, hint=hint, id="config.E005")]
     return []
 

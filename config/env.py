@@ -43,6 +43,7 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "DEFAULT_FROM_EMAIL": (str, ""),
     # TLS
     "AS2_TLS_CERT": (str, ""),
+    "AS2_TLS_CLIENT_CA": (str, ""),
     "AS2_TLS_KEY": (str, ""),
     "AS2_TLS_PROBE_ALLOW_PRIVATE": (bool, False),
     "AS2_TLS_TEST_HOURS": (int, 24),

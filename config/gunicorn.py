@@ -47,7 +47,8 @@ logconfig_dict = settings.LOGGING
 
 if settings.AS2_TLS_CERT:
     certfile, keyfile = settings.AS2_TLS_CERT, settings.AS2_TLS_KEY
-    _tls = ServerTLS(Path(certfile), Path(keyfile), settings.AS2_READ_TIMEOUT)
+    _clients = Path(settings.AS2_TLS_CLIENT_CA) if settings.AS2_TLS_CLIENT_CA else None
+    _tls = ServerTLS(Path(certfile), Path(keyfile), settings.AS2_READ_TIMEOUT, _clients)
 
     def ssl_context(_config: Any, _default: Any) -> ServerTLS:
         """Wrap connections by our own policy, and with the certificate of now."""

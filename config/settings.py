@@ -23,6 +23,7 @@ AS2_PROFILES = _home.profiles
 
 AS2_BIND: str = env("AS2_BIND")
 AS2_TLS_CERT: str = env("AS2_TLS_CERT")
+AS2_TLS_CLIENT_CA: str = env("AS2_TLS_CLIENT_CA")
 AS2_TLS_KEY: str = env("AS2_TLS_KEY")
 AS2_TLS_PROBE_ALLOW_PRIVATE: bool = env("AS2_TLS_PROBE_ALLOW_PRIVATE")
 AS2_TLS_TEST_HOURS: int = env("AS2_TLS_TEST_HOURS")  # 0 = never

@@ -66,14 +66,22 @@ class _Context(ssl.SSLContext):
     seconds: float | None = None
 
 
-def server_context(certificate: Path, key: Path, seconds: float | None = None) -> ssl.SSLContext:
-    """Make a context by our policy. Raises OSError (also ssl.SSLError) for files of no use."""
+def server_context(
+    certificate: Path, key: Path, seconds: float | None = None, clients: Path | None = None
+) -> ssl.SSLContext:
+    """Make a context by our policy. Raises OSError (also ssl.SSLError) for files of no use.
+
+    ``clients`` holds authorities: who has no certificate of theirs is not let in.
+    """
     context = _Context(ssl.PROTOCOL_TLS_SERVER)
     context.seconds = seconds
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # as2gateway.tls.policy.MINIMUM
     context.set_ciphers(cipher_string(SERVER_SUITES))
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.load_cert_chain(certificate, key)
+    if clients is not None:
+        context.load_verify_locations(clients)
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
@@ -85,6 +93,8 @@ class ServerTLS:
     key: Path
     #: for a handshake as a whole, then for each read and write
     seconds: float
+    #: authorities of the certificates that clients must have; None: nobody is asked for one
+    clients: Path | None = None
     _stamp: _Stamp | None = None
     _context: ssl.SSLContext | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,7 +123,7 @@ class ServerTLS:
         # What does not fit now is read again when it has changed, not at every handshake.
         self._stamp = stamp
         try:
-            self._context = server_context(self.certificate, self.key, self.seconds)
+            self._context = server_context(self.certificate, self.key, self.seconds, self.clients)
         except OSError as error:
             logger.error("TLS certificate %s not taken: %s", self.certificate, error)  # noqa: TRY400 - the words say it all
         else:
@@ -121,7 +131,8 @@ class ServerTLS:
 
     def _look(self) -> _Stamp | None:
         try:
-            found = [path.stat() for path in (self.certificate, self.key)]
+            paths = filter(None, (self.certificate, self.key, self.clients))
+            found = [path.stat() for path in paths]
         except OSError:
             return None  # replaced at this moment: not there for an instant
         return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in found)

@@ -257,3 +257,45 @@ def test_a_connection_over_tls_serves_one_request_after_the_other(listener: List
         peer.sendall(asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         octets = b"".join(iter(lambda: peer.recv(65536), b""))
     assert octets.count(b"HTTP/1.1 200 OK") == 3
+
+
+def shake_hands(context: ssl.SSLContext, client: ssl.SSLContext) -> None:
+    """A handshake in memory, and one octet so that TLS 1.3's answer to a certificate is seen."""
+    ends = [ssl.MemoryBIO() for _ in range(2)]
+    server = context.wrap_bio(ends[0], ends[1], server_side=True)
+    peer = client.wrap_bio(ends[1], ends[0], server_hostname="localhost")
+    for step in (peer.do_handshake, server.do_handshake, peer.do_handshake, server.do_handshake):
+        with suppress(ssl.SSLWantReadError):
+            step()
+    peer.write(b"x")
+    assert server.read(1) == b"x"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_has_no_certificate_of_these_authorities_is_not_let_in(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    files, clients = Files.within(tmp_path), trustme.CA()
+    (tmp_path / "clients.pem").write_bytes(clients.cert_pem.bytes())
+    context = server_context(files.certificate, files.key, clients=tmp_path / "clients.pem")
+    for authority, let_in in ((clients, True), (trustme.CA(), False), (None, False)):
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.maximum_version = version
+        TRUSTED.configure_trust(client)
+        if authority is not None:
+            authority.issue_cert("amazon.example").configure_cert(client)
+        if let_in:
+            shake_hands(context, client)
+        else:
+            with pytest.raises(ssl.SSLError):
+                shake_hands(context, client)
+
+
+def test_a_file_without_authorities_is_refused(settings: Settings, tmp_path: Path) -> None:
+    files = Files.within(tmp_path)
+    settings.AS2_TLS_CERT, settings.AS2_TLS_KEY = map(os.fspath, (files.certificate, files.key))
+    settings.AS2_TLS_CLIENT_CA = os.fspath(files.certificate)
+    assert checks.check_tls() == []
+    settings.AS2_TLS_CLIENT_CA = os.fspath(files.key)
+    (message,) = checks.check_tls()
+    assert (message.id, "AS2_TLS_CLIENT_CA" in message.msg) == ("config.E005", True)
