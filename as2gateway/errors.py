@@ -39,6 +39,12 @@ class LimitExceeded(UnexpectedProcessingError):
     explanation = "The message is larger or more deeply nested than is accepted here."
 
 
+class UnusableExchange(UnexpectedProcessingError):
+    """A certificate exchange message that cannot be read, or fits nothing that is known here."""
+
+    explanation = "The certificate exchange message cannot be read, or answers no request."
+
+
 class DecryptionFailed(AS2Error):
     """No key of ours opens it, or what comes out is no MIME entity: one answer for all of these."""
 

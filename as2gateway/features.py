@@ -12,6 +12,7 @@ class Feature(StrEnum):
 
     MULTIPLE_ATTACHMENTS = "multiple-attachments"  # RFC 6362 §2.2
     RELIABILITY = "AS2-Reliability"
+    CERTIFICATE_EXCHANGE = "CEM"
 
 
 def read(value: str | None) -> frozenset[str]:

@@ -38,7 +38,7 @@ def test_features_are_told_in_messages_and_mdns_or_in_neither() -> None:
     message = compose(replace(POLICY, features=TOLD))[0]
     for headers in (message, mdn(replace(REPORT, features=TOLD)).headers):
         assert headers.get("AS2-Version") == "1.2"
-        assert headers.get("EDIINT-Features") == "AS2-Reliability, multiple-attachments"
+        assert headers.get("EDIINT-Features") == "AS2-Reliability, CEM, multiple-attachments"
 
 
 @pytest.mark.parametrize("version", [None, "1.0", "1.1", "1.2", "1.3", "1.9", "2", "x"])
