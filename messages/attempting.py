@@ -51,18 +51,18 @@ def attempt(claim: Claim, built: dict[str, object]) -> Tried:
     try:
         answer = _post(claim)
     except StillBusy as busy:
-        fault = {"error_class": busy.error_class, "error_text": busy.text}
-        return Tried(outcomes.of_busy(busy), row, {**asdict(busy.facts), **fault})
+        columns: dict[str, Any] = {"error_class": busy.error_class, "error_text": busy.text}
+        return Tried(outcomes.of_busy(busy), row, {**asdict(busy.facts), **columns})
     except TransportError as error:
-        fault = {"error_class": error.error_class, "error_text": error.text}
-        return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **fault})
-    except LeaseLost as lost:
-        fault = {"error_class": ErrorClass.LOST, "error_text": str(lost)}
-        Tried(None, row, fault).write_down()
+        columns = {"error_class": error.error_class, "error_text": error.text}
+        return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **columns})
+    except (LeaseLost, OSError) as fault:
+        # Of the second kind is our own disk: the partner had no part in it.
+        Tried(None, row, {"error_class": ErrorClass.LOST, "error_text": str(fault)}).write_down()
         raise
     hit("tx.answered")
     outcome = _judge(answer, message)
-    columns: dict[str, Any] = {"http_status": answer.status, **asdict(answer.facts)}
+    columns = {"http_status": answer.status, **asdict(answer.facts)}
     if outcome is not None and outcome.error_class is not None:
         columns |= {"error_class": outcome.error_class, "error_text": outcome.text}
     return Tried(outcome, row, columns)

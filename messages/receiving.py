@@ -28,6 +28,7 @@ from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
 from as2gateway.restart import Part
 from audit.addresses import client_address
+from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
@@ -247,6 +248,9 @@ def process(message_pk: int) -> None:
     except LeaseLost:
         logger.warning("%s: another worker has read it", message.message_id)
     except (OSError, db.Error, KeyRingError) as error:
+        if isinstance(error, FileNotFoundError) and get_store().has_lost(message.raw_key):
+            _set_aside(message)
+            return
         logger.exception("%s: not read yet", message.message_id)
         # It ended in order, so it does not count as a deadly reading.
         message.settle(
@@ -255,6 +259,23 @@ def process(message_pk: int) -> None:
             failure_text=f"The message could not be read yet: {error}. It is tried again; see to "
             "the disk of the store, the database and the key ring.",
         )
+
+
+def _set_aside(message: Message) -> None:
+    """Give up a message whose request is gone. No MDN is sent: its partner misses one, and resends.
+
+    Left open it would stand in the way of just that: a copy of what waits is not taken (REL-08).
+    """
+    text = (
+        f"The stored request is missing: {message.raw_key} is not in the store any more. No MDN "
+        f"was sent; ask {message.partner_name} to send the message again, if they do not by "
+        "themselves, and find out who removes files from the store."
+    )
+    changes = {"state": State.REJECTED, "failure_code": "request-missing", "failure_text": text}
+    with transaction.atomic():
+        if message.settle(**changes, due_at=None, finished_at=timezone.now()):
+            record(Tag.MESSAGE_INBOUND_REJECTED, Subject.of(message), text)
+            logger.error("%s: %s", message.message_id, text)
 
 
 def _process(message: Message) -> None:
@@ -311,7 +332,7 @@ def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:
 
 
 def _create(known: dict[str, Any], columns: dict[str, Any]) -> Message:
-    return Message.objects.create(**{**known, **columns})
+    return insert(Message(**{**known, **columns}))
 
 
 def _settle(message: Message, columns: dict[str, Any]) -> Message:

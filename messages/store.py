@@ -227,6 +227,11 @@ class Store:
         """Bytes of a file."""
         return self._path(key).stat().st_size
 
+    def has_lost(self, key: str) -> bool:
+        """Whether a file is gone while its folder is there; an unmounted store has lost nothing."""
+        path = self._path(key)
+        return path.parent.is_dir() and not path.exists()
+
     def delete(self, key: str) -> None:
         """Remove a file if it is there; the caller sees to it that no row names it."""
         self._path(key).unlink(missing_ok=True)

@@ -5,11 +5,14 @@ working, so that one slow partner holds up one worker and not the sweep. Since a
 same queue as the calls it makes, and expires when it waits too long, calls cannot pile up.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from django.conf import settings
 from django.db.models import F, Max, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -26,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: Rows of each kind that one sweep wakes workers for.
 BATCH = 500
+#: Workers that one sweep wakes for deliveries: each of them hands over all that it finds due.
+_CREW = 8
 #: Quarantined files untouched for that long belong to no living process: an upload that pauses
 #: longer than AS2_READ_TIMEOUT is refused.
 _ABANDONED = dt.timedelta(hours=1)
@@ -62,7 +67,7 @@ def _due(now: dt.datetime) -> Iterator[tuple[Wake, Iterable[int]]]:
     deliveries = Delivery.objects.due(now).filter(state=DeliveryState.QUEUED)
     mdns = MDN.objects.due(now).filter(state=MDNState.QUEUED)
     received = Message.objects.due(now).filter(state=State.RECEIVED)
-    yield Wake.DELIVER, deliveries.values_list("pk", flat=True)[:BATCH]
+    yield Wake.DELIVER, deliveries.values_list("pk", flat=True)[:_CREW]
     yield Wake.POST_MDN, mdns.values_list("pk", flat=True)[:BATCH]
     yield Wake.PROCESS, received.values_list("pk", flat=True)[:BATCH]
     yield Wake.SEND, _sendable(now).values_list("pk", flat=True)[:BATCH]
@@ -107,6 +112,21 @@ def named_keys(start: str) -> Iterator[str]:
         yield from rows.values_list(column, flat=True)
 
 
+def sweep_inbox(older_than: dt.timedelta) -> int:
+    """Remove copies that a crashed delivery left, not written to for that long; how many.
+
+    Each attempt removes the copy of the one before it, so only two crashes in a row leave any.
+    """
+    limit = time.time() - older_than.total_seconds()
+    swept = 0
+    for copy in Path(settings.AS2_INBOX).glob("*/*/.tmp-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if copy.stat().st_mtime < limit:
+                copy.unlink()
+                swept += 1
+    return swept
+
+
 class _Cleaning:
     """Forgets what is old, repairs what crashes and a wrong clock left; hourly in each process."""
 
@@ -121,6 +141,7 @@ class _Cleaning:
         now = timezone.now()
         pull_in(now)
         wrapped_keys.forget(now)
+        sweep_inbox(_ABANDONED)
         restarting.forget_old(now)
         get_store().sweep_quarantine(_ABANDONED)
         get_store().sweep_orphans(_ORPHANED, named_keys)

@@ -78,6 +78,14 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004  the class of success
 
 
+class _SourceFailed(Exception):
+    """The octets to be sent could not be read: a fault of ours, and none of the partner's."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class TransportError(Exception):
     """No usable answer came."""
 
@@ -93,13 +101,17 @@ def post(
 ) -> Answer:
     """POST ``length`` octets and read the answer, whatever its status.
 
-    Raises TransportError, and ValueError if ``body`` has another length than it is said to have.
+    Raises TransportError, ValueError if ``body`` has another length than it is said to have, and
+    OSError if ``body`` does: our own disk has failed.
     """
 
     def send(connection: _Connection, watched: Watched) -> None:
         connection.send_message(headers, _exactly(body, length, watched), length)
 
-    return _exchange(url, send, length, options)
+    try:
+        return _exchange(url, send, length, options)
+    except _SourceFailed as failed:
+        raise failed.error from failed
 
 
 def head(url: str, headers: Headers, options: PostOptions) -> Answer:
@@ -289,7 +301,7 @@ class _SecureConnection(_Connection):
 
 def _exactly(body: Iterable[bytes], length: int, watched: Watched) -> Iterator[bytes]:
     sent = 0
-    for chunk in body:
+    for chunk in _source(body):
         sent += len(chunk)
         if watched.expired:
             raise TimeoutError
@@ -298,6 +310,14 @@ def _exactly(body: Iterable[bytes], length: int, watched: Watched) -> Iterator[b
         yield chunk
     if sent != length:
         raise ValueError(f"the body has not the {length} bytes that were announced")
+
+
+def _source(body: Iterable[bytes]) -> Iterator[bytes]:
+    """Tell a fault of what is read here from one of the connection, which is an OSError, too."""
+    try:
+        yield from body
+    except OSError as error:
+        raise _SourceFailed(error) from error
 
 
 def _read_answer(response: HTTPResponse, facts: Facts) -> Answer:

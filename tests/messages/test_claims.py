@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection as database
 from django.db.models.signals import post_save
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -153,3 +155,13 @@ def test_another_connection_does_not_rest(dead: Message) -> None:
         send(message.pk)
     message.refresh_from_db()
     assert message.attempts == 1
+
+
+def test_the_lock_on_a_connection_hinders_no_row_that_points_to_it() -> None:
+    message = enqueue(factories.bare_connection(), [b"order"])
+    with CaptureQueriesContext(database) as queries:
+        assert claim(message.pk, timezone.now()) is not None
+    locks = [query["sql"] for query in queries if "FOR " in query["sql"]]
+    strong = [sql for sql in locks if "FOR UPDATE" in sql]
+    assert strong == []
+    assert bool(locks) == (database.vendor == "postgresql")

@@ -1,13 +1,17 @@
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+import time_machine
 from django import db
+from django.utils import timezone
 
 from as2gateway.policy import MDNMode
 from audit.models import AuditEvent
 from messages import receiving
+from messages.answering import post_mdn
 from messages.delivering import release
 from messages.models import MDN, Delivery, Message
 from messages.store import get_store
@@ -16,6 +20,7 @@ from tests import factories
 from tests.messages import sender
 from tests.messages.arrange import PAYLOAD, stored_files
 from tests.messages.sender import Sent, asking_async, message
+from tests.messages.servers import answer, serve
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
 
@@ -211,3 +216,23 @@ def test_what_is_neither_signed_nor_encrypted_is_delivered_each_time(
     sent.send()
     sent.with_fields(Message_ID="<2@amazon.example>").send()
     assert list(Delivery.objects.values_list("state", flat=True)) == ["queued", "queued"]
+
+
+def test_an_mdn_that_is_asked_for_late_is_tried_as_long_as_a_new_one(
+    connection: Connection,
+) -> None:
+    sent = asking_async()
+    sent.send()
+    receiving.process(Message.objects.get().pk)
+    MDN.objects.update(attempts=40)
+    with (
+        time_machine.travel(timezone.now() + dt.timedelta(days=6)),
+        serve(answer(status="503 No")) as peer,
+    ):
+        sent.send()
+        MDN.objects.update(url=peer.url.replace("localhost", "127.0.0.1"))
+        post_mdn(MDN.objects.get().pk)
+        mdn = MDN.objects.get()
+        assert (mdn.state, mdn.attempts, mdn.tries) == ("queued", 41, 1)
+        assert mdn.due_at is not None
+        assert mdn.due_at < timezone.now() + dt.timedelta(minutes=6)

@@ -9,9 +9,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from as2gateway.policy import MDNMode
+from audit.models import AuditEvent
 from messages import failpoints, receiving
 from messages.models import MDN, Delivery, Message
-from messages.store import CHUNK
+from messages.store import CHUNK, get_store
 from partners.models import Connection
 from tests.messages import sender
 from tests.messages.arrange import PAYLOAD, stored_files
@@ -175,3 +176,33 @@ def test_a_copy_that_another_worker_has_is_not_dropped(
     monkeypatch.setattr(failpoints, "hit", meanwhile)
     receiving.process(copy.pk)
     assert Message.objects.filter(state="received").count() == 1
+
+
+def test_a_message_whose_request_is_gone_is_set_aside_without_an_mdn(
+    connection: Connection,
+) -> None:
+    sent = asking_async()
+    sent.send()
+    get_store().delete(Message.objects.get().raw_key)
+    receiving.process(Message.objects.get().pk)
+    row = Message.objects.get()
+    assert (row.state, row.failure_code, row.due_at) == ("rejected", "request-missing", None)
+    assert row.raw_key in row.failure_text
+    assert AuditEvent.objects.filter(tag="message:inbound:rejected").count() == 1
+    assert not MDN.objects.exists()
+    # What its partner sends again is taken.
+    sent.send()
+    receiving.process(Message.objects.latest("pk").pk)
+    assert Message.objects.latest("pk").state == "accepted"
+
+
+def test_a_store_that_is_not_mounted_has_lost_nothing(connection: Connection) -> None:
+    asking_async().send()
+    row = Message.objects.get()
+    store = get_store().root
+    store.rename(store.with_name("away"))
+    receiving.process(row.pk)
+    store.with_name("away").rename(store)
+    row.refresh_from_db()
+    assert row.state == "received"
+    assert "could not be read yet" in row.failure_text

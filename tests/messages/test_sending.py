@@ -520,3 +520,17 @@ def test_a_message_that_is_being_sent_cannot_be_resent() -> None:
 def test_an_inbound_message_cannot_be_resent() -> None:
     with pytest.raises(ValueError, match="that we sent"):
         resend(Message(direction="inbound"), "ann")
+
+
+@pytest.mark.usefixtures("armed")
+def test_a_disk_that_fails_in_the_middle_of_a_post_is_ours(partner: Partner) -> None:
+    with serve(partner.answers) as peer:
+        message = enqueue(connection(peer.url), [ORDER], "order.edi")
+        failpoints.arm("tx.posted=eio")
+        send(message.pk)
+        failpoints.arm("")
+    message.refresh_from_db()
+    assert (message.state, message.failure_code, message.tries) == (State.QUEUED, "disk", 0)
+    assert "cut" not in message.failure_text
+    row = Attempt.objects.get()
+    assert (row.error_class, row.ended_at is None) == (ErrorClass.LOST, False)

@@ -177,3 +177,15 @@ def test_what_is_put_off_as_long_as_may_be_is_left_alone() -> None:
     waits = {"state": "waiting", "due_at": now + dt.timedelta(minutes=10_000)}
     Message.objects.filter(pk=waiting.pk).update(**waits)
     assert sweeping.pull_in(now) == 0
+
+
+def test_what_two_crashes_left_in_an_inbox_is_removed(home: Path) -> None:
+    folder = home / "inbox" / "VENDOR" / "AMAZON"
+    folder.mkdir(parents=True)
+    old, fresh, document = (folder / n for n in (".tmp-1-1", ".tmp-2-1", "order.edi"))
+    for path in (old, fresh, document):
+        path.touch()
+    for path in (old, document):
+        os.utime(path, (0, 0))
+    assert sweeping.sweep_inbox(dt.timedelta(hours=1)) == 1
+    assert set(folder.iterdir()) == {fresh, document}
