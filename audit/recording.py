@@ -13,6 +13,7 @@ from typing import Final, Self
 from django.db import models
 from django.utils import timezone
 
+from audit.inserting import insert
 from audit.models import AuditEvent
 from audit.tags import Tag
 
@@ -54,7 +55,7 @@ def record(  # noqa: PLR0913  # an event has this many sides, and callers name t
     Raises TypeError for data that is not plain JSON (bytes, models, dates): what may be
     written down is chosen by the caller, never by a serializer.
     """
-    AuditEvent.objects.create(
+    event = AuditEvent(
         at=timezone.now(),
         tag=tag.value,
         actor=_clip(actor, 150),
@@ -65,6 +66,7 @@ def record(  # noqa: PLR0913  # an event has this many sides, and callers name t
         text=_clip(text, 1000),
         data=_plain(data or {}, DATA_DEPTH),
     )
+    insert(event)
 
 
 def _clip(text: str, limit: int) -> str:

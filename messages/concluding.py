@@ -16,6 +16,7 @@ from as2gateway import edi
 from as2gateway.attachments import Attachment
 from as2gateway.errors import DecryptionFailed
 from as2gateway.events import Facts, LayerKind
+from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
@@ -108,7 +109,7 @@ def _write_rows(
     if message.state == State.ACCEPTED:
         _queue_deliveries(arrival, message)
     if draft is not None and body is not None:
-        mdn = MDN.objects.create(message=message, body_key=body.key, **draft.fields(arrival))
+        mdn = insert(MDN(message=message, body_key=body.key, **draft.fields(arrival)))
         if mdn.due_at is not None:
             dispatch.wake_mdn(mdn.pk)
     if message.state == State.ACCEPTED:
@@ -135,8 +136,8 @@ def _queue_deliveries(arrival: Arrival, message: Message) -> None:
         return
     for row in rows:
         row.due_at = arrival.now
-    for row in Delivery.objects.bulk_create(rows):
-        dispatch.wake_delivery(row.pk)
+    for row in rows:
+        dispatch.wake_delivery(insert(row).pk)
 
 
 def _hold_deliveries(rows: list[Delivery], message: Message, replayed: str) -> None:

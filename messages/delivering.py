@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from audit.recording import Subject, record
@@ -32,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 #: The gap after the first failure: a full disk or a lost mount is often seen to within minutes.
 _FIRST_GAP = dt.timedelta(seconds=30)
+#: Deliveries that are made together, and bytes that their payloads have at the most: none of them
+#: is held up by the others for longer than a moment.
+_BATCH = 100
+_TOGETHER = 4 * 1024 * 1024
+#: What a hand-over has no use for; each would be parsed.
+_UNUSED = ("message__headers", "message__settings", "message__notes", "message__mics")
 #: Hexadecimal digits of the store's name for a payload, which tell files of one name apart.
 _PAYLOAD_NAME = slice(-len("x" * 32 + ".payload"), -len(".payload"))
 
@@ -67,13 +74,58 @@ def deliveries_of(message: Message, connection: Connection) -> list[Delivery]:
 
 def deliver(delivery_pk: int) -> None:
     """Try once to hand over a payload that is due. Safe to run twice."""
-    delivery = Delivery.objects.filter(pk=delivery_pk).first()
-    if delivery is None or not delivery.claim(timezone.now(), claims.lease()):
+    now = timezone.now()
+    delivery = Delivery.objects.due(now).filter(pk=delivery_pk).first()
+    if delivery is None or not delivery.claim(now, claims.lease()):
         return
+    _hand_over([delivery])
+
+
+def deliver_due() -> int:
+    """Try once to hand over what has waited longest, many small payloads at a time; how many.
+
+    Together they cost a few commits and one pass over each folder, not some for each of them.
+    """
+    batch = _claim_due(timezone.now())
+    _hand_over(batch)
+    return len(batch)
+
+
+def _claim_due(now: dt.datetime) -> list[Delivery]:
+    """Take small payloads until they are many or large together, or else one large one."""
+    with transaction.atomic():
+        due = Delivery.objects.due(now).filter(state=DeliveryState.QUEUED)
+        # Another worker takes others; SQLite has one writer at a time anyway.
+        rows = due.select_related("message").defer(*_UNUSED)
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+        batch, size = [], 0
+        for row in rows[:_BATCH]:
+            size += row.message.payload_size or 0
+            if batch and size > _TOGETHER:
+                break
+            batch.append(row)
+        ours = Delivery.objects.filter(pk__in=[row.pk for row in batch])
+        until = now + claims.lease()
+        ours.update(due_at=until, attempts=F("attempts") + 1)
+    for row in batch:
+        row.due_at, row.attempts = until, row.attempts + 1
+    return batch
+
+
+def _hand_over(batch: list[Delivery]) -> None:
+    """Bring a batch through both steps; what fails leaves it there, and holds up no other."""
+    ready = [row for row in batch if row.prepared]
+    copied = [row for row in batch if not row.prepared and _succeeds(row, _prepare)]
+    with transaction.atomic():
+        ready += Delivery.settle_all(_synced(copied, "dl.temp"), prepared=True)
+    published = [row for row in ready if _succeeds(row, _publish)]
+    _finish(_synced(published, "dl.linked"))
+
+
+def _succeeds(delivery: Delivery, step: Callable[[Delivery], None]) -> bool:
+    """Do a step for one delivery; whether it may go on. What hinders it is written down."""
     try:
-        if not delivery.prepared and not _prepare(delivery):
-            return
-        _publish(delivery)
+        step(delivery)
     except LeaseLost as lost:
         logger.info("%s", lost)
     except DeliveryHeld as fault:
@@ -81,7 +133,26 @@ def deliver(delivery_pk: int) -> None:
     except OSError as error:
         _postpone(delivery, error)
     else:
-        _finish(delivery)
+        return True
+    return False
+
+
+def _synced(batch: list[Delivery], point: str) -> list[Delivery]:
+    """Make the names in their folders durable, each folder once; those for which that went well."""
+    folders: dict[Path, list[Delivery]] = {}
+    for row in batch:
+        folders.setdefault(_target(row).parent, []).append(row)
+    done: list[Delivery] = []
+    for folder, rows in folders.items():
+        try:
+            sync_directory(folder)
+            failpoints.hit(point)
+        except OSError as error:
+            for row in rows:
+                _postpone(row, error)
+        else:
+            done += rows
+    return done
 
 
 def release(delivery: Delivery, actor: str) -> bool:
@@ -96,9 +167,10 @@ def release(delivery: Delivery, actor: str) -> bool:
     return True
 
 
-def _prepare(delivery: Delivery) -> bool:
-    """Copy the payload beside its target; False if the lease was lost over it."""
-    folder = (_inbox() / delivery.target).parent
+def _prepare(delivery: Delivery) -> None:
+    """Copy the payload beside its target, under a name that lasts once its folder is synced."""
+    _check_inbox()
+    folder = _target(delivery).parent
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         sync_directory(folder.parent)
@@ -113,9 +185,6 @@ def _prepare(delivery: Delivery) -> bool:
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
-    sync_directory(folder)
-    failpoints.hit("dl.temp")
-    return delivery.settle(prepared=True)
 
 
 def _copy(delivery: Delivery, copy: Path) -> None:
@@ -163,7 +232,8 @@ def _stored_payload(message: Message) -> BinaryIO:
 
 def _publish(delivery: Delivery) -> None:
     """Give the waiting file its final name; nothing to do if an attempt before did."""
-    target, waiting = _inbox() / delivery.target, _waiting(delivery)
+    _check_inbox()
+    target, waiting = _target(delivery), _waiting(delivery)
     # A folder that is gone is not a file that was taken: the inbox may not be mounted.
     if not target.parent.is_dir():
         raise FileNotFoundError(f"the folder {target.parent} is missing")
@@ -174,16 +244,19 @@ def _publish(delivery: Delivery) -> None:
                 "Move it away, then release the delivery."
             )
         waiting.rename(target)
-        sync_directory(target.parent)
-    failpoints.hit("dl.linked")
 
 
-def _finish(delivery: Delivery) -> None:
+def _finish(batch: list[Delivery]) -> None:
+    """Write down that files are there, unless the lease was lost over it."""
     changes = {"state": DeliveryState.DONE, "due_at": None, "finished_at": timezone.now()}
-    text = f"Delivered to {delivery.target}."
-    _settle(delivery, Tag.DELIVERY_FOLDER_DONE, text, {**changes, "failure_text": ""})
+    with transaction.atomic():
+        done = Delivery.settle_all(batch, **changes, failure_text="")
+        for row in done:
+            text = f"Delivered to {row.target}."
+            record(Tag.DELIVERY_FOLDER_DONE, Subject.of(row.message), text)
     failpoints.hit("dl.recorded")
-    logger.info("%s: delivered to %s", delivery.message.message_id, delivery.target)
+    for row in done:
+        logger.info("%s: delivered to %s", row.message.message_id, row.target)
 
 
 def _hold(delivery: Delivery, text: str) -> None:
@@ -211,13 +284,16 @@ def _settle(delivery: Delivery, tag: Tag | None, text: str, changes: dict[str, A
             record(tag, Subject.of(delivery.message), text)
 
 
-def _inbox() -> Path:
+def _check_inbox() -> None:
     # Never made here: a mount that is missing must not fill the file system below it.
     inbox = Path(settings.AS2_INBOX)
     if not inbox.is_dir():
         raise FileNotFoundError(f"the inbox {inbox} is missing")
-    return inbox
+
+
+def _target(delivery: Delivery) -> Path:
+    return Path(settings.AS2_INBOX) / delivery.target
 
 
 def _waiting(delivery: Delivery) -> Path:
-    return (Path(settings.AS2_INBOX) / delivery.target).parent / f".ready-{delivery.pk}"
+    return _target(delivery).parent / f".ready-{delivery.pk}"

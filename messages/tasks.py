@@ -19,11 +19,14 @@ from messages import (
     sweeping,
 )
 from messages.admin import digest
+from messages.dispatch import Wake, ring
 
 #: Seconds. Leases are renewed while a document is read, copied or sent, so these tasks may take
 #: as long as the largest one over a slow line: 16 GiB at 200 kB/s. What hangs is ended earlier, by
 #: the time-outs of ``transport``, and what was frozen past its lease writes nothing.
 LONG = 24 * 3600
+#: Batches that one call hands over at the most.
+_ROUNDS = 10
 #: Seconds: a sweep holds no lease, and the next one follows at once.
 SHORT = 600
 
@@ -42,7 +45,13 @@ def post_mdn(mdn_pk: int) -> None:
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def deliver(delivery_pk: int) -> None:
-    """Try once to hand over a payload that is due."""
+    """Hand over payloads that are due, many together, and this one if it is."""
+    for _ in range(_ROUNDS):
+        if not delivering.deliver_due():
+            break
+    else:
+        # Whatever else waits for a worker has its turn.
+        ring(Wake.DELIVER, delivery_pk)
     delivering.deliver(delivery_pk)
 
 

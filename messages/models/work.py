@@ -6,6 +6,7 @@ written. A worker that froze past its lease finds another number there, and chan
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, Self, TypeVar
 
 from django.db import models
@@ -50,6 +51,27 @@ class Work(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
         return True
+
+    @classmethod
+    def settle_all(cls, rows: Iterable[Self], **changes: Any) -> list[Self]:
+        """Write one outcome for several claimed rows; those that were ours still.
+
+        Call it inside a transaction.
+        """
+        tokens: dict[tuple[int, dt.datetime | None], list[Self]] = {}
+        for row in rows:
+            tokens.setdefault((row.attempts, row.due_at), []).append(row)
+        settled = []
+        for (attempts, due_at), group in tokens.items():
+            claimed = cls._rows().filter(attempts=attempts, due_at=due_at)
+            mine = claimed.filter(pk__in=[row.pk for row in group])
+            ours = {*mine.select_for_update().values_list("pk", flat=True)}
+            claimed.filter(pk__in=ours).update(**changes)
+            settled += [row for row in group if row.pk in ours]
+        for row in settled:
+            for name, value in changes.items():
+                setattr(row, name, value)
+        return settled
 
     @classmethod
     def _rows(cls) -> models.QuerySet[Self]:

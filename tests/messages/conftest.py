@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from messages import failpoints
+from messages import dispatch, failpoints
 from partners.models import Connection
 from tests import factories
 from tests.messages.calls import Calls, empty_queue, read_queue
@@ -24,8 +24,10 @@ def home(settings: Settings, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def calls() -> Iterator[Calls]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     """The calls to workers that stand in the broker's queue, read anew each time."""
+    # What another test rang for a moment ago does not count.
+    monkeypatch.setattr(dispatch, "deliveries", dispatch.Bell())
     empty_queue()
     yield read_queue
     empty_queue()

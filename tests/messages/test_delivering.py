@@ -10,10 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
-from messages import failpoints
-from messages.delivering import deliver, release
+from messages import delivering, failpoints
+from messages.delivering import deliver, deliver_due, release
 from messages.models import Delivery, DeliveryState
 from messages.store import CHUNK, get_store
+from partners.models import Connection
 from tests import factories
 from tests.messages import arrange
 from tests.messages.arrange import PAYLOAD
@@ -194,3 +195,81 @@ def test_a_foreign_file_is_never_overwritten(delivery: Delivery, inbox: Path) ->
 
 def test_a_delivery_that_is_gone_needs_nothing() -> None:
     deliver(4711)
+
+
+def accept(number: int, payload: bytes = PAYLOAD) -> Delivery:
+    """Another delivery of the one connection."""
+    connection = Connection.objects.first() or factories.connection()
+    message = arrange.accepted_message(
+        connection, payload, message_id=f"<{number}@amazon.example>", filename=f"{number}.edi"
+    )
+    return arrange.delivery(message)
+
+
+def states() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_what_is_due_is_handed_over_together(inbox: Path) -> None:
+    rows = [accept(number, b"%d" % number) for number in range(5)]
+    assert (deliver_due(), deliver_due()) == (5, 0)
+    assert files(inbox) == {row.target: b"%d" % number for number, row in enumerate(rows)}
+    assert AuditEvent.objects.filter(tag="delivery:folder:done").count() == 5
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("done", 1)}
+
+
+def test_one_that_fails_holds_up_no_other(inbox: Path) -> None:
+    rows = [accept(number) for number in range(3)]
+    get_store().delete(rows[1].message.payload_key)
+    assert deliver_due() == 3
+    assert states() == ["done", "held", "done"]
+    assert sorted(files(inbox)) == sorted([rows[0].target, rows[2].target])
+
+
+def test_large_payloads_are_handed_over_one_by_one(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_TOGETHER", 10)
+    for number in range(3):
+        accept(number, bytes(6))
+    accept(3, bytes(50))
+    assert [deliver_due() for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert len(files(inbox)) == 4
+
+
+@pytest.mark.parametrize("point", ["dl.temp", "dl.linked"])
+def test_a_fault_in_a_batch_delivers_each_once(inbox: Path, point: str) -> None:
+    rows = [accept(number) for number in range(3)]
+    failpoints.arm(f"{point}=eio")
+    deliver_due()
+    failpoints.arm("")
+    assert states() == ["queued"] * 3
+    for row in rows:
+        (inbox / row.target).unlink(missing_ok=True)  # the business side may have been quick
+    Delivery.objects.update(due_at=timezone.now())
+    deliver_due()
+    assert states() == ["done"] * 3
+    assert len(files(inbox)) == (3 if point == "dl.temp" else 0)
+
+
+def test_of_a_batch_only_what_was_lost_is_left_alone(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [accept(number) for number in range(3)]
+
+    def meanwhile(name: str) -> None:
+        if name == "dl.temp":  # another worker takes one whose lease has run out
+            monkeypatch.undo()
+            try_again(rows[1])
+
+    monkeypatch.setattr(failpoints, "hit", meanwhile)
+    deliver_due()
+    assert states() == ["done"] * 3
+    assert AuditEvent.objects.count() == 3
+    assert len(files(inbox)) == 3
+
+
+def test_what_another_worker_has_is_in_no_batch(inbox: Path) -> None:
+    assert accept(1).claim(timezone.now(), dt.timedelta(minutes=15))
+    assert deliver_due() == 0
+    assert files(inbox) == {}

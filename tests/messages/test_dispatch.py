@@ -7,6 +7,8 @@ from celery import Celery
 from django.db import transaction
 
 from messages import dispatch
+from messages.dispatch import Bell
+from tests.gateway_process import wait_for
 from tests.messages.calls import Calls, queue_folder
 
 
@@ -63,3 +65,26 @@ def test_no_fault_of_the_brokers_client_reaches_who_has_committed(
     with transaction.atomic():
         dispatch.wake_send(42)
     assert "a fault in the client" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_call_is_made_for_all_deliveries_of_a_moment(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "deliveries", Bell(clock=lambda: 1000.0))
+    for pk in (1, 2, 3):
+        dispatch.wake_delivery(pk)
+    assert calls() == [("messages.tasks.deliver", 1)]
+    wait_for(lambda: len(calls()) > 1, 20, "the call for those that came after the first")
+    assert calls() == [("messages.tasks.deliver", 1), ("messages.tasks.deliver", 2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delivery_after_a_late_call_is_called_for_again(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "deliveries", Bell(clock=lambda: 1000.0))
+    for number, pk in enumerate((1, 2, 3), start=1):
+        dispatch.wake_delivery(pk)
+        wait_for(lambda so_far=number: len(calls()) == so_far, 20, f"call {number}")
+    assert [pk for _, pk in calls()] == [1, 2, 3]
