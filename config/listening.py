@@ -53,6 +53,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
+        self.parser: Any = None
         # A thread need not wait: it gets a request that is there.
         self.data_ready = True
         self.head = _head()
@@ -249,7 +250,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return False
         address = connection.address
         own = slots if not address or address in self._trusted else max(1, slots // 2)
-        return self._large[address] < own
+        return bool(self._large[address] < own)
 
     def _free_slot(self, connection: Connection) -> None:
         if not connection.holds_slot:

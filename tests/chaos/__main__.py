@@ -13,9 +13,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--embedded", action="store_true", help="SQLite, and files as broker")
     parser.add_argument("--kill-every", type=float, default=0.5, metavar="SECONDS")
+    parser.add_argument("--minutes", type=float, default=Plan.minutes, help="then send no more")
     options = parser.parse_args()
 
-    result = run(Plan(options.messages, options.seed, options.embedded, options.kill_every))
+    result = run(Plan(**vars(options)))
     lines = [result.figures, *(f"  {difference}" for difference in result.differences)]
     if result.differences:
         lines.append(f"{len(result.differences)} differences; all is kept in {result.folder}")

@@ -18,7 +18,7 @@ from tests.functional.pair import Pair, Side
 from tests.gateway_process import Program
 
 _PROGRAMS: tuple[Program, ...] = ("web", "worker", "beat")
-_OWN = ("web", "worker")
+_OWN: tuple[Program, ...] = ("web", "worker")
 
 
 @dataclass
@@ -39,9 +39,9 @@ class Faults:
         """Kill one process of a gateway: mostly one that serves, now and then one that leads."""
         share = self.chance.random()
         side = self._side()
-        if share < 0.01:
+        if share < 0.004:
             self._crash(side)
-        elif share < 0.06:
+        elif share < 0.04:
             program = self.chance.choice(_PROGRAMS)
             self._count("programs killed", _signal(_leader(side, program), signal.SIGKILL))
         else:

@@ -19,7 +19,8 @@ _PATIENCE = 60.0
 
 _PAGE = b"<html><body>Welcome to our EDI portal</body></html>"
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 #: What is done with one request; the answer, or None for a cut.
 Trick = Callable[["Proxy", bytes, Reader, int], Awaitable[bytes | None]]
 

@@ -64,6 +64,8 @@ class Plan:
     #: seconds between two kills, and between two other faults, on average
     kill_every: float = 0.5
     disturb_every: float = 2.0
+    #: after which no more documents are given to be sent
+    minutes: float = 24 * 60
     folder: Path | None = None
 
 
@@ -117,6 +119,7 @@ class World:
 
 def _exchange(world: World, ledger: Ledger, plan: Plan) -> None:
     """Give and take documents while faults happen, until all have arrived or none does."""
+    began = time.monotonic()
     end, chance = threading.Event(), random.Random(plan.seed)
     faulty, errors = threading.Event(), world.errors
     threads = [
@@ -126,6 +129,8 @@ def _exchange(world: World, ledger: Ledger, plan: Plan) -> None:
     ]
     try:
         for document in make(world.pair, plan.messages, [USUAL.name, ASYNC.name], chance):
+            if time.monotonic() - began > plan.minutes * 60:
+                break
             ledger.note_sent(document)
             while len(ledger.missing) > _AHEAD and _moves(world, ledger):
                 time.sleep(0.1)
