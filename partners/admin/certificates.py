@@ -1,5 +1,6 @@
 """Certificates of partners: the list, a page for each, and the upload on a connection's page."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -7,10 +8,13 @@ from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
+from as2gateway.compliance.findings import Finding
 from audit.theme import FileWidget, StackedInline
 from partners import importing
 from partners.access.pages import VisibleFilter
 from partners.access.visibility import BY_CONNECTION
+from partners.admin.certificate_forms import MISSING, PartnerCertificateForm, field_of
+from partners.admin.ending import DaysLeftFilter
 from partners.admin.facts import FACTS, FactsAdmin
 from partners.admin.marks import CERTIFICATES, sentence
 from partners.compliance.cases import Case
@@ -92,9 +96,29 @@ class UploadFormSet(_FormSet):
         rows = [form.instance for form in self.forms if form.instance.fingerprint]
         pairs = tuple(self.instance.organization.keys.all())
         review = Review.of(Case(self.instance, tuple(rows), pairs), timezone.now())
-        texts = [sentence(each) for each in review.refused if each.field == CERTIFICATES]
-        if texts:
-            raise forms.ValidationError(texts)
+        unplaced = []
+        for finding in (each for each in review.refused if each.field == CERTIFICATES):
+            places = list(self._places(finding))
+            for form, field in places:
+                form.add_error(field, sentence(finding))
+            if not places:
+                unplaced.append(sentence(finding))
+        if unplaced:
+            raise forms.ValidationError(unplaced)
+
+    def _places(self, finding: Finding) -> Iterator[tuple[UploadForm, str]]:
+        """Give the forms and fields that a finding is about; none if no certificate is there."""
+        rows = [form for form in self.forms if form.instance.fingerprint]
+        lacking = [each for each in finding.present if each in MISSING]
+        if lacking:
+            changed = [form for form in rows if form.has_changed()] or rows
+            for form in changed[-1:]:
+                yield from ((form, MISSING[each]) for each in lacking)
+            return
+        for form in rows:
+            if any(form.instance.subject in each for each in finding.present):
+                at = "activates_at" if form.instance.pk else "file"
+                yield form, field_of(finding, form, at) or at
 
 
 class CertificateInline(StackedInline):
@@ -121,9 +145,16 @@ class PartnerCertificateAdmin(FactsAdmin):
     """Certificates that partners gave us, those that end first on top."""
 
     reach = BY_CONNECTION
+    form = PartnerCertificateForm
     list_display = ("subject", "connection", "verifies", "encrypts", "tls", "use", "days")
     list_select_related = ("connection__organization", "connection__partner")
-    list_filter = ("verifies", "encrypts", "tls", ("connection__partner", VisibleFilter))
+    list_filter = (
+        DaysLeftFilter,
+        "verifies",
+        "encrypts",
+        "tls",
+        ("connection__partner", VisibleFilter),
+    )
     fields = (
         "connection",
         ("verifies", "encrypts", "tls"),

@@ -6,6 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from audit.theme import action
 from partners.access.pages import VisibleFilter
 from partners.access.visibility import Reach, visible_organizations
+from partners.admin.certificate_forms import KeyPairForm
+from partners.admin.ending import DaysLeftFilter
 from partners.admin.exports import send_file
 from partners.admin.facts import FACTS, FactsAdmin
 from partners.exporting import File
@@ -19,9 +21,10 @@ class KeyPairAdmin(FactsAdmin):
     """Our certificates, those that end first on top."""
 
     reach = Reach("organization", visible_organizations)
+    form = KeyPairForm
     list_display = ("name", "organization", "signs", "decrypts", "use", "days")
     list_select_related = ("organization",)
-    list_filter = (("organization", VisibleFilter), "signs", "decrypts")
+    list_filter = (DaysLeftFilter, ("organization", VisibleFilter), "signs", "decrypts")
     search_fields = ["name", *FactsAdmin.search_fields]
     fields = (
         "organization",

@@ -84,9 +84,10 @@ def test_choosing_a_profile_asks_for_all_of_it(admin_client: Client) -> None:
 
 
 def refused_certificates(answer: Any) -> str:
-    """What refused a save at the certificates below."""
+    """What refused a save at the certificates below, as a whole or at a field."""
     certificates = answer.context["inline_admin_formsets"][0].formset
-    return " ".join(certificates.non_form_errors())
+    placed = (f"{name}: {text}" for each in certificates.errors for name, text in each.items())
+    return " ".join([*certificates.non_form_errors(), *placed])
 
 
 def new(client: Client, **changes: object) -> Any:
