@@ -1,19 +1,44 @@
 """What the page of a connection knows of messages: the button that tests it by one."""
 
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
 from django.contrib import admin
 from django.contrib import messages as flash
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from audit.links import page_of
+from audit.badges import Tone, badge
+from audit.links import link_to, page_of
 from audit.theme import action
 from messages.admin.verdicts import verdict
+from messages.admin.words import moment
+from messages.models import Message, State
 from messages.onboarding import testing
 from partners.admin import ConnectionAdmin
-from partners.models import Connection, Environment
+from partners.models import Confirmation, Connection, Environment, RolloverState
 
 admin.site.unregister(Connection)
+
+
+#: columns of the board before what messages tell: up to the certificate
+_AFTER: Final = ConnectionAdmin.list_display.index("certificate") + 1
+_GOOD: Final = (State.ACCEPTED, State.DELIVERED)
+_BAD: Final = (State.REJECTED, State.FAILED)
+
+
+def _latest(state: State) -> Subquery:
+    rows = Message.objects.filter(connection=OuterRef("pk"), state=state)
+    return Subquery(rows.order_by("-created_at").values("created_at")[:1])
+
+
+def _last(row: Connection, states: Iterable[State]) -> dt.datetime | None:
+    times = (getattr(row, f"last_{state.value}") for state in states)
+    return max(filter(None, times), default=None)
 
 
 @admin.register(Connection)
@@ -21,6 +46,48 @@ class TestableConnectionAdmin(ConnectionAdmin):
     """Connections, with a test of the whole way: keys, endpoint, message, MDN."""
 
     actions_detail = ("test_connection", *ConnectionAdmin.actions_detail)
+    list_display = (
+        *ConnectionAdmin.list_display[:_AFTER],
+        "next_rollover",
+        "last_success",
+        "last_failure",
+        *ConnectionAdmin.list_display[_AFTER:],
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        """Fetch with each row when a message of it last went well or ill, and planned changes.
+
+        Each time is the end of an index; what is planned is one query for all rows.
+        """
+        planned = Confirmation.objects.filter(rollover__state=RolloverState.PLANNED)
+        related = planned.select_related("rollover__new_pair", "rollover__new_certificate")
+        times = {f"last_{state.value}": _latest(state) for state in (*_GOOD, *_BAD)}
+        rows = super().get_queryset(request).annotate(**times)
+        return rows.prefetch_related(Prefetch("confirmations", related, to_attr="planned_changes"))
+
+    @admin.display(description="next rollover")
+    def next_rollover(self, row: Connection) -> SafeString | str:
+        """Show the day on which a certificate of either side changes."""
+        changes: list[Confirmation] = row.planned_changes  # type: ignore[attr-defined]  # prefetched above
+        if not changes:
+            return "-"
+        rollover = min((each.rollover for each in changes), key=lambda each: each.starts_at)
+        whose = "ours" if rollover.is_ours else "theirs"
+        return link_to(rollover, f"{rollover.starts_at:%Y-%m-%d}, {whose}")
+
+    @admin.display(description="last success (UTC)")
+    def last_success(self, row: Connection) -> str:
+        """Show when a document last went through, in or out."""
+        return moment(_last(row, _GOOD))
+
+    @admin.display(description="last failure (UTC)")
+    def last_failure(self, row: Connection) -> SafeString | str:
+        """Show when one last failed; in red if nothing has gone through since."""
+        failed, well = _last(row, _BAD), _last(row, _GOOD)
+        if failed is None:
+            return "-"
+        tone = Tone.BAD if well is None or well < failed else Tone.PLAIN
+        return badge(tone, moment(failed))
 
     @action(description="Test connection", url_path="test", permissions=["test_connection"])
     def test_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -62,7 +62,7 @@ def text(found: Sequence[Section], now: dt.datetime) -> str:
         lines += ["", f"{section.kind.title}: {section.count}"]
         for item in section.items:
             lines.append(f"  - {' '.join(item.title.split())}")
-            lines.append(f"    {' '.join(item.text.split())[:300]}")
+            lines += [f"    {' '.join(item.text.split())[:300]}"] if item.text else []
         lines.append(f"  {settings.AS2_BASE_URL}{section.kind.url}")
     return "\n".join([*lines, ""])
 

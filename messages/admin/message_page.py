@@ -3,20 +3,26 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from audit.badges import Tone, badge
 from audit.links import link_to
 from messages.admin.downloads import What, may_download
-from messages.admin.resending import may_resend
+from messages.admin.evidencing import may_have_evidence
+from messages.admin.resending import may_resend, may_resubmit
 from messages.admin.timeline import Entry, read_history, timeline
 from messages.admin.verdicts import MDNVerdict, Verdict, mdn_verdict, verdict
-from messages.admin.words import STATE_TONES, size
+from messages.admin.words import STATE_TONES, moment, size
 from messages.arriving_tls import PLAIN, ArrivingTLS
+from messages.likeness import Likeness, likeness
 from messages.models import Message, State
+from messages.support import Help, case, help_of
+from messages.visibility import visible_messages
 from partners.models import KeyPair, PartnerCertificate
 
 #: Entries of the settings snapshot that hold fingerprints, and what the page calls them.
@@ -42,6 +48,15 @@ class MessagePage:
     timeline: list[Entry]
     downloads: list[What]
     may_resend: bool
+    may_resubmit: bool
+    may_have_evidence: bool
+    #: address of a request for it, filled in; empty if there is nothing to ask for
+    ask_again: str
+    #: whether others fail likewise; None if it did not fail
+    likeness: Likeness | None
+    help: Help
+    #: the text of a case; empty if nothing is wrong
+    case: str
 
 
 def build_page(message: Message, user: User | AnonymousUser) -> MessagePage:
@@ -58,7 +73,26 @@ def build_page(message: Message, user: User | AnonymousUser) -> MessagePage:
         timeline=timeline(history),
         downloads=[what for what in What if may_download(user, message, what)],
         may_resend=may_resend(user, message),
+        may_resubmit=may_resubmit(user, message),
+        may_have_evidence=may_have_evidence(user),
+        ask_again=_ask_again(message, user),
+        likeness=likeness(message, visible_messages(user)),
+        help=help_of(message.connection),
+        case=case(message) if message.failure_code else "",
     )
+
+
+def _ask_again(message: Message, user: User | AnonymousUser) -> str:
+    """Lead to a request for a message that we could not accept."""
+    may = user.has_perm("as2_messages.add_redelivery")
+    if message.state != State.REJECTED or not may:
+        return ""
+    query = {
+        "connection": message.connection_id,
+        "numbers": message.message_id,
+        "reason": "We could not accept it.",
+    }
+    return f"{reverse('admin:as2_messages_redelivery_add')}?{urlencode(query)}"
 
 
 def _who(message: Message) -> Iterator[tuple[str, str]]:
@@ -80,6 +114,11 @@ def _document(message: Message) -> Iterator[tuple[str, str]]:
         yield "EDI", f"{message.edi_standard} {message.edi_type}".strip()
     if message.edi_control_number:
         yield "Control number", message.edi_control_number
+    for line in message.edi_references.splitlines():
+        kind, _, number = line.partition(" ")
+        yield f"{kind.capitalize()} number", number
+    if message.acknowledged_at:
+        yield "Acknowledgement", f"{message.acknowledgement}, {moment(message.acknowledged_at)} UTC"
     if message.subject:
         yield "Subject", message.subject
     yield "Message-ID", message.message_id

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from django.db.models import F, Q, QuerySet
 
-from as2gateway.compliance.findings import Verdict
 from audit.badges import Tone
 from audit.links import list_of, page_of
 from messages.admin import attention
@@ -29,17 +28,18 @@ from partners.access.visibility import (
     visible_organizations,
 )
 from partners.models import (
-    Compliance,
     Confirmation,
-    ConnectionState,
     KeyPair,
     PartnerCertificate,
     Rollover,
     RolloverState,
 )
+from partners.open_things import open_things
 
 #: Rows of a section; the rest is one click away.
 SHOWN: Final = 5
+#: Of what has no list of its own, more are shown.
+_MOST_THINGS: Final = 20
 #: How early an ending certificate is shown: a rollover with a partner takes weeks.
 EXPIRY_NOTICE: Final = dt.timedelta(days=30)
 #: How early a planned rollover is shown, and how early one that a partner has not acknowledged is
@@ -56,6 +56,7 @@ class Item:
     url: str
     title: str
     text: str
+    #: when, in words; may be empty
     at: str
 
 
@@ -93,7 +94,27 @@ def sections(user: Anybody, now: dt.datetime) -> list[Section]:
             count, items = source(user)
             if count:
                 found.append(Section(kind, count, items))
-    return found
+    things = _things(user, now)
+    # Trouble first, and what goes its way last.
+    return sorted([*found, *things], key=lambda each: _ORDER.index(each.kind.tone))
+
+
+#: How pressing each tone is.
+_ORDER: Final = (Tone.BAD, Tone.WARN, Tone.BUSY, Tone.GOOD, Tone.PLAIN)
+
+
+def _things(user: Anybody, now: dt.datetime) -> list[Section]:
+    """Make a section of what partners, profiles and endpoints leave to be done, if anything."""
+    found = open_things(user, now)
+    if not found:
+        return []
+    title, address = "Partners and endpoints", list_of("partners", "connection")
+    kind = Kind(title, found[0].tone, "checklist", "partners.view_connection", address)
+    items = [
+        Item(each.link, each.title, "", f"by {each.due_at:%Y-%m-%d}" if each.due_at else "")
+        for each in found[:_MOST_THINGS]
+    ]
+    return [Section(kind, len(found), items)]
 
 
 def _everything(now: dt.datetime) -> Iterator[tuple[Kind, _Source]]:
@@ -141,28 +162,9 @@ def _of_partners(now: dt.datetime) -> Iterator[tuple[Kind, _Source]]:
         found = silences(visible_connections(user), now)
         return len(found), [_silence(each, now) for each in found[:SHOWN]]
 
-    red = Compliance.objects.filter(verdict=Verdict.ERROR).exclude(
-        connection__state=ConnectionState.SUSPENDED
-    )
     yield (
         _kind("Silent partners", Tone.WARN, "volume_off", "partners.connection"),
         silent,
-    )
-    yield (
-        _kind(
-            "Connections that fall short of what the partner asks",
-            Tone.BAD,
-            "gpp_bad",
-            "partners.connection",
-            "?verdict=error",
-        ),
-        _rows(
-            red.select_related("connection__organization", "connection__partner").order_by(
-                F("deadline").asc(nulls_last=True), "pk"
-            ),
-            BY_CONNECTION,
-            _red,
-        ),
     )
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     yield (
@@ -175,7 +177,7 @@ def _of_certificates(now: dt.datetime) -> Iterator[tuple[Kind, _Source]]:
     def certificate(row: KeyPair | PartnerCertificate) -> Item:
         ends = "ended" if row.not_after < now else "ends"
         text = f"It {ends} on {row.not_after:%Y-%m-%d}. Agree on its successor with the other side."
-        return Item(page_of(row), str(row), text, moment(row.not_after))
+        return Item(page_of(row), str(row), text, _at(row.not_after))
 
     ours = _ending(KeyPair.objects.select_related("organization"), now)
     theirs = _ending(PartnerCertificate.objects.all(), now)
@@ -297,9 +299,13 @@ def _ending(rows: "QuerySet[Any]", now: dt.datetime) -> "QuerySet[Any]":
 # -------------------------------------------------------------------------------- making items
 
 
+def _at(moment_or_none: dt.datetime | None) -> str:
+    return f"{moment(moment_or_none)} UTC" if moment_or_none else ""
+
+
 def _message(row: Message, text: str) -> Item:
     title = f"{row.partner_name}: {row.filename or row.message_id}"
-    return Item(page_of(row), title, text, moment(row.created_at))
+    return Item(page_of(row), title, text, _at(row.created_at))
 
 
 def _refused(row: Message) -> Item:
@@ -313,12 +319,12 @@ def _late(row: Message) -> Item:
 
 
 def _delivery(row: Delivery) -> Item:
-    return Item(page_of(row), row.target, row.failure_text, moment(row.created_at))
+    return Item(page_of(row), row.target, row.failure_text, _at(row.created_at))
 
 
 def _sender(row: UnknownSender) -> Item:
     text = f"Came {row.count} times, last from {row.address or 'an unknown address'}."
-    return Item(page_of(row), str(row), text, moment(row.last_seen))
+    return Item(page_of(row), str(row), text, _at(row.last_seen))
 
 
 def _silence(found: Silence, now: dt.datetime) -> Item:
@@ -328,26 +334,13 @@ def _silence(found: Silence, now: dt.datetime) -> Item:
     text = f"No document for {days} days. {usual} {found.allowed.days}. Ask whether all is well."
     if found.last is None:
         text = f"No document has ever come. {usual} {found.allowed.days} days without."
-    return Item(page_of(row), f"{row.partner}: {row}", text, moment(found.last))
-
-
-def _red(row: Compliance) -> Item:
-    errors = [
-        str(each["rule"])
-        for each in row.findings
-        if (each.get("status"), each.get("severity")) == ("violated", "error")
-    ]
-    until = f" to be set right by {row.deadline}" if row.deadline else ""
-    text = f"{row.profile}{until}: {', '.join(errors)}"
-    link = row.connection
-    title = f"{link.partner}: {link} ({link.environment})"
-    return Item(page_of(link), title, text, moment(row.evaluated_at))
+    return Item(page_of(row), f"{row.partner}: {row}", text, _at(found.last))
 
 
 def _rollover(row: Rollover) -> Item:
     whose = "Our certificate" if row.is_ours else "The partner's certificate"
     text = f"{whose} {row.new.subject} is used from {row.starts_at:%Y-%m-%d %H:%M} UTC on."
-    return Item(page_of(row), row.whose, text, moment(row.starts_at))
+    return Item(page_of(row), row.whose, text, _at(row.starts_at))
 
 
 def _redelivery(row: Redelivery) -> Item:
@@ -355,4 +348,4 @@ def _redelivery(row: Redelivery) -> Item:
     come = sum(each.message_id is not None for each in items)
     text = f"{come} of {len(items)} documents have come." if items else "Close it when it has come."
     what = row.documents or ", ".join(each.number for each in items[:3])
-    return Item(page_of(row), f"{row.connection.partner}: {what}", text, moment(row.created_at))
+    return Item(page_of(row), f"{row.connection.partner}: {what}", text, _at(row.created_at))

@@ -17,6 +17,7 @@ from partners.admin.acknowledgements import AcknowledgementInline
 from partners.admin.audited import actor_of
 from partners.admin.certificates import CertificateInline
 from partners.admin.compliance import ComplianceAdmin, VerdictFilter
+from partners.admin.ending import CertificateDaysFilter
 from partners.admin.facts import days_left
 from partners.admin.tls_tests import TLSTestAdmin
 from partners.feasibility import impossible
@@ -54,6 +55,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
     list_select_related = ("organization", "partner", "compliance")
     list_filter = (
         VerdictFilter,
+        CertificateDaysFilter,
         "environment",
         "state",
         "profile",

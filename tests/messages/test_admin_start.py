@@ -8,8 +8,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from messages.models import DeliveryState, State, UnknownSender
+from messages.models import MDN, DeliveryState, Redelivery, State, UnknownSender
+from partners.models import Compliance, Confirmation, Connection, Rollover
 from tests import factories
+from tests.config.access import world
+from tests.config.access.world import Role
 from tests.messages import made_up
 
 DAY = dt.timedelta(days=1)
@@ -138,10 +141,162 @@ def test_the_side_bar_leads_everywhere(admin_client: Client) -> None:
 
 
 def test_a_quiet_start_page_takes_few_queries(
-    admin_client: Client, django_assert_num_queries: DjangoAssertNumQueries
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     admin_client.get("/admin/")
-    # session, user, second factor; one or two a section, which are 15; the figures, the charts;
-    # the history of the user
-    with django_assert_num_queries(20):
+    # session, user, second factor; one or two a section, of which there are 14; what partners leave
+    # to be done; the figures, the charts, the history of the user
+    with django_assert_max_num_queries(30):
         admin_client.get("/admin/")
+
+
+# ------------------------------------------------------- what partners leave, and what is to come
+
+
+def test_a_late_acknowledgement_and_a_refusing_one_are_shown(admin_client: Client) -> None:
+    link = made_up.connection(acknowledge_hours=24)
+    delivered = {"edi_ack_number": "42", "finished_at": timezone.now() - 2 * DAY}
+    row = made_up.message(link, State.DELIVERED, **delivered)
+    assert sections(admin_client) == ["Acknowledgements that are late"]
+    row.acknowledgement, row.acknowledged_at = "rejected", timezone.now()
+    row.save()
+    assert sections(admin_client) == ["Refused by an acknowledgement"]
+
+
+def test_a_silent_partner_is_shown_with_its_days(admin_client: Client) -> None:
+    link = made_up.connection(silent_days=3)
+    made_up.message(link, State.ACCEPTED, age=5 * DAY)
+    page = admin_client.get("/admin/")
+    (section,) = page.context["sections"]
+    assert section.kind.title == "Silent partners"
+    assert "No document for 5 days" in section.items[0].text
+
+
+def test_a_connection_that_falls_short_is_shown(admin_client: Client) -> None:
+    link = made_up.connection()
+    Compliance.objects.create(
+        connection=link, verdict="error", profile="amazon 1", evaluated_at=timezone.now()
+    )
+    (section,) = admin_client.get("/admin/").context["sections"]
+    assert (section.kind.title, section.kind.tone) == ("Partners and endpoints", "bad")
+    assert "falls short of amazon 1" in section.items[0].title
+
+
+def rollover(link: Connection, starts: dt.timedelta, state: str, **steps: object) -> Rollover:
+    """Make a change of our certificate that concerns one connection."""
+    owner = link.organization
+    old = factories.key_pair(owner, factories.identity("OLD"))
+    start = (timezone.now() + starts).replace(microsecond=0)
+    new = factories.key_pair(owner, factories.identity("NEW"), activates_at=start)
+    row = Rollover.objects.create(
+        old_pair=old, new_pair=new, state=state, created_by="ann", created_at=timezone.now()
+    )
+    Confirmation.objects.create(rollover=row, connection=link, **steps)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "step", "title"),
+    [
+        (10, "planned", "", "Rollovers to come"),
+        (20, "planned", "", None),
+        (2, "planned", "", "Rollovers that are not confirmed"),
+        (2, "planned", "acknowledged_at", "Rollovers to come"),
+        (-2, "active", "acknowledged_at", "Rollovers that are not confirmed"),
+        (-2, "active", "confirmed_at", None),
+    ],
+)
+def test_rollovers_are_shown_when_they_come_and_until_they_are_confirmed(
+    admin_client: Client, days: int, state: str, step: str, title: str | None
+) -> None:
+    steps = {step: timezone.now()} if step else {}
+    rollover(made_up.connection(), days * DAY, state, **steps)
+    assert sections(admin_client) == ([title] if title else [])
+
+
+def test_what_was_asked_of_a_partner_is_shown_and_no_trouble(admin_client: Client) -> None:
+    row = Redelivery.objects.create(connection=made_up.connection(), created_by="ann")
+    row.items.create(number="PO77")
+    page = admin_client.get("/admin/")
+    (section,) = page.context["sections"]
+    assert (section.kind.title, section.items[0].text) == (
+        "Asked of partners",
+        "0 of 1 documents have come.",
+    )
+    assert page.context["all_is_well"]
+
+
+def test_trouble_stands_above_what_goes_its_way(admin_client: Client) -> None:
+    link = made_up.connection(silent_days=3)
+    made_up.message(link, State.ACCEPTED, age=5 * DAY)
+    made_up.message(link, State.WAITING, mdn_deadline=timezone.now() + DAY)
+    made_up.message(link, State.FAILED)
+    assert sections(admin_client) == ["Failed messages", "Silent partners", "Waiting for an MDN"]
+
+
+def test_a_provider_s_start_page_keeps_to_its_scope(client: Client) -> None:
+    rows = world.build()
+    for link in (rows.own, rows.other):
+        Redelivery.objects.create(connection=link, created_by="ann", documents=link.as2_id)
+        rollover(link, 2 * DAY, "planned")
+        Connection.objects.filter(pk=link.pk).update(
+            silent_days=1, created_at=timezone.now() - 9 * DAY
+        )
+    client.force_login(world.user(Role.PROVIDER, scope=rows.own))
+    page = client.get("/admin/")
+    titles = {section.kind.title for section in page.context["sections"]}
+    assert {"Asked of partners", "Silent partners", "Rollovers that are not confirmed"} <= titles
+    assert world.SECRET not in page.content.decode()
+    assert {section.count for section in page.context["sections"]} == {1}
+
+
+# ------------------------------------------------------------------------------------- charts
+
+
+def test_without_traffic_there_is_no_chart(admin_client: Client) -> None:
+    assert admin_client.get("/admin/").context["charts"] == []
+
+
+def test_charts_count_by_day_and_say_it_in_words(admin_client: Client) -> None:
+    link = made_up.connection()
+    for state, age in ((State.ACCEPTED, 0), (State.ACCEPTED, 1), (State.FAILED, 1)):
+        made_up.message(link, state, age=age * DAY)
+    made_up.message(link, State.ACCEPTED, age=20 * DAY)
+    traffic, failures = admin_client.get("/admin/").context["charts"]
+    assert traffic.words == "2 received and 0 delivered in 14 days; highest 1"
+    assert failures.words == "1 failed and 0 rejected in 14 days; highest 1"
+    yesterday = f"{timezone.now() - DAY:%Y-%m-%d}"
+    assert [bar.text for bar in failures.bars] == [f"{yesterday}: 1 failed"]
+    text = admin_client.get("/admin/").content.decode()
+    assert f'aria-label="Traffic: {traffic.words}"' in text
+
+
+def test_bars_stand_on_the_ground_and_stay_inside(admin_client: Client) -> None:
+    link = made_up.connection()
+    for state in (State.ACCEPTED, State.DELIVERED, State.DELIVERED):
+        made_up.message(link, state)
+    (bars,) = [chart.bars for chart in admin_client.get("/admin/").context["charts"][:1]]
+    assert [(bar.y, bar.height) for bar in bars] == [(26.67, 13.33), (0.0, 26.67)]
+    assert all(0 <= bar.x <= 100 - bar.width for bar in bars)
+
+
+def test_the_time_to_the_mdn_is_that_from_the_attempt_that_it_answers(
+    admin_client: Client,
+) -> None:
+    link = made_up.connection()
+    now = timezone.now()
+    for seconds in (2, 4, 90):
+        row = made_up.message(link, State.DELIVERED)
+        made_up.attempt(row, started_at=now - 3 * DAY)
+        made_up.attempt(row, started_at=now - dt.timedelta(seconds=seconds))
+        MDN.objects.filter(pk=made_up.mdn(row).pk).update(created_at=now)
+    chart = admin_client.get("/admin/").context["charts"][2]
+    assert chart.title == "Time to the MDN"
+    assert chart.words.startswith("half of them within 4.0 s")
+    assert chart.words.endswith("highest 1.5 min")
+
+
+def test_a_provider_s_charts_count_its_own(client: Client) -> None:
+    rows = world.build()
+    client.force_login(world.user(Role.PROVIDER, scope=rows.own))
+    assert "1 failed" in client.get("/admin/").context["charts"][1].words
