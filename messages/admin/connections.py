@@ -46,7 +46,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
     """Connections, with a test of the whole way: keys, endpoint, message, MDN."""
 
     actions_detail = ("test_connection", *ConnectionAdmin.actions_detail)
-    list_display = (
+    list_display: tuple[str, ...] = (  # type: ignore[assignment]  # any number of columns
         *ConnectionAdmin.list_display[:_AFTER],
         "next_rollover",
         "last_success",

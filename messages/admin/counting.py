@@ -1,6 +1,7 @@
 """Counting: how many messages a list has, over time and by what they are."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -116,7 +117,7 @@ def _aggregates() -> dict[str, Count]:
     return {name: Count("pk", filter=wanted) for name, wanted in _COUNTS.items()}
 
 
-def _row(name: str, found: dict[str, Any]) -> Row:
+def _row(name: str, found: Mapping[str, Any]) -> Row:
     good, bad = (sum(found[each] for each in names) for names in (_GOOD, _BAD))
     rate = f"{100 * good / (good + bad):.1f} %" if good + bad else ""
     return Row(name, tuple(found[each] for each in _COUNTS), rate)

@@ -149,7 +149,7 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
             raise PermissionDenied
         query = request.GET
         # What is left is all that the list itself knows; anything else would be taken for an error.
-        request.GET = QueryDict(saved_views.essence(query))  # type: ignore[assignment]  # immutable, as it was
+        request.GET = QueryDict(saved_views.essence(query))
         try:
             return cast("QuerySet[Message]", self.get_changelist_instance(request).queryset)
         except IncorrectLookupParameters:

@@ -8,11 +8,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from config.access.roles import Role
 from messages.models import State
 from partners.models import Confirmation, Connection, Rollover, RolloverState
 from tests import factories
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 LIST = "/admin/partners/connection/"

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from config.access.roles import Role
 from messages.models import Message, State
 from partners.models import Connection
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 pytestmark = pytest.mark.django_db

@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 
 from audit.models import AuditEvent
+from config.access.roles import Role
 from messages.admin.exporting import cell
 from messages.models import Message, SavedView, State
 from partners.models import Connection
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 LIST = "/admin/as2_messages/message/"

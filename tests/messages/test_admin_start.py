@@ -8,11 +8,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from config.access.roles import Role
 from messages.models import MDN, DeliveryState, Redelivery, State, UnknownSender
 from partners.models import Compliance, Confirmation, Connection, Rollover
 from tests import factories
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 DAY = dt.timedelta(days=1)

@@ -8,13 +8,13 @@ from django.contrib.auth.models import User
 from django.core import mail
 from pytest_django import Settings
 
+from config.access.roles import Role
 from messages import tasks
 from messages.admin import digest
 from messages.models import State
 from partners.models import Notice
 from tests import factories
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 MORNING = dt.datetime(2026, 11, 30, 6, 5, tzinfo=dt.UTC)

@@ -17,14 +17,14 @@ from django.utils import timezone
 
 from as2gateway.algorithms import Compression, DigestAlgorithm
 from audit.models import AuditEvent
+from config.access.roles import Role
 from messages.evidence import NoEvidence, bundle
-from messages.models import Message
+from messages.models import Message, State
 from messages.sending import enqueue, send
 from messages.store import get_store
 from partners.models import Connection, KeyPair
 from tests import factories
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up, sender
 from tests.messages.arrange import PAYLOAD
 from tests.messages.partner import Partner
@@ -258,7 +258,7 @@ def test_an_unsigned_message_has_no_sender_s_signature(link: Connection, tmp_pat
 
 
 def test_a_message_without_any_file_has_no_evidence(link: Connection) -> None:
-    message = made_up.message(link, made_up.State.FAILED)
+    message = made_up.message(link, State.FAILED)
     with pytest.raises(NoEvidence, match="Neither"):
         bundle(message, timezone.now())
 
@@ -298,7 +298,7 @@ def test_who_may_have_payloads_may_have_evidence_of_their_own(
 
 
 def test_where_nothing_is_kept_the_page_says_so(admin_client: Client, link: Connection) -> None:
-    message = made_up.message(link, made_up.State.FAILED)
+    message = made_up.message(link, State.FAILED)
     answer = admin_client.get(f"/admin/as2_messages/message/{message.pk}/evidence/", follow=True)
     assert "Neither the document nor the request" in answer.content.decode()
     assert not AuditEvent.objects.filter(tag="message:evidence:downloaded").exists()
@@ -318,7 +318,7 @@ def test_a_command_writes_the_bundle(
 
 
 def test_a_command_says_what_it_cannot_do(link: Connection, tmp_path: Path) -> None:
-    message = made_up.message(link, made_up.State.FAILED)
+    message = made_up.message(link, State.FAILED)
     with pytest.raises(CommandError, match="Neither"):
         call_command("evidence", str(message.pk))
     Message.objects.update(payload_key=made_up.stored())

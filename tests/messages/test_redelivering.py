@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
+from config.access.roles import Role
 from messages import redelivering, tasks
 from messages.models import Message, Redelivery, State
 from partners.models import Connection
 from tests import factories
 from tests.config.access import world
-from tests.config.access.world import Role
 from tests.messages import made_up
 
 LIST = "/admin/as2_messages/redelivery/"
