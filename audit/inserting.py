@@ -68,11 +68,11 @@ def _statement(model: type[models.Model], _vendor: str) -> _Statement:
     meta, quote = model._meta, database.ops.quote_name  # noqa: SLF001  Django's documented name
     key = meta.pk
     fields = [field for field in meta.concrete_fields if field is not key]
-    names = ", ".join(quote(field.column) for field in fields)
+    names = ", ".join(quote(field.column or "") for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     return _Statement(
         f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES ({marks}) "  # noqa: S608  names are the model's
-        f"RETURNING {quote(key.column)}",
+        f"RETURNING {quote(key.column or '')}",
         tuple((field.attname, _adapter(field)) for field in fields),
         tuple(
             field.attname

@@ -98,7 +98,8 @@ def _claim_due(now: dt.datetime) -> list[Delivery]:
         # Another worker takes others; SQLite has one writer at a time anyway.
         rows = due.select_related("message").defer(*_UNUSED)
         rows = rows.select_for_update(skip_locked=True, of=("self",))
-        batch, size = [], 0
+        batch: list[Delivery] = []
+        size = 0
         for row in rows[:_BATCH]:
             size += row.message.payload_size or 0
             if batch and size > _TOGETHER:

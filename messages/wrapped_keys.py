@@ -5,11 +5,14 @@ answer must send the same one again and again, each time with other octets aroun
 So each is remembered before a private key of ours is used on it, whatever comes of the message.
 """
 
+import contextlib
 import datetime as dt
 import logging
+from collections.abc import Iterator
 
 from django import db
 from django.db import connection as database
+from django.db.backends.utils import CursorWrapper
 
 from as2gateway.errors import DecryptionFailed
 from audit.models import AuditEvent
@@ -27,6 +30,15 @@ _HOUR = dt.timedelta(hours=1)
 #: One statement, since it is asked for each encrypted message. Of two at once one waits.
 _REMEMBER = """
     INSERT INTO as2_messages_wrappedkey (sha256, wire_sha256, seen_at) VALUES (%s, %s, %s)
+    ON CONFLICT (sha256) DO NOTHING
+"""
+#: The same as a transaction of its own that does not wait for the disk: the one that ends in an
+#: answer comes later, waits, and makes both durable. A power cut in between forgets a key of
+#: which nobody has learnt anything.
+_REMEMBER_SOON = """
+    INSERT INTO as2_messages_wrappedkey (sha256, wire_sha256, seen_at)
+    SELECT %s, %s, CAST(%s AS timestamptz)
+    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS of_this_transaction
     ON CONFLICT (sha256) DO NOTHING
 """
 
@@ -61,9 +73,27 @@ class Sightings:
 
     def _remember(self, sha256: str) -> bool:
         seen_at = database.ops.adapt_datetimefield_value(self._now)
-        with database.cursor() as cursor:
-            cursor.execute(_REMEMBER, (sha256, self._wire_sha256, seen_at))
+        with database.cursor() as cursor, _unhurried(cursor) as statement:
+            cursor.execute(statement, (sha256, self._wire_sha256, seen_at))
             return bool(cursor.rowcount)
+
+
+@contextlib.contextmanager
+def _unhurried(cursor: CursorWrapper) -> Iterator[str]:
+    """Give the statement to use; if it commits by itself, it does not wait for the disk."""
+    if database.in_atomic_block:
+        yield _REMEMBER
+    elif database.vendor == "postgresql":
+        yield _REMEMBER_SOON
+    else:
+        cursor.execute("PRAGMA synchronous")
+        usual = int(cursor.fetchone()[0])
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield _REMEMBER
+        finally:
+            # By the same connection that is committed which is answered.
+            cursor.execute(f"PRAGMA synchronous={usual}")
 
 
 def forget(now: dt.datetime) -> int:

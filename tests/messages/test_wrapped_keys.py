@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import pytest
 import time_machine
+from django.db import Error
 from django.db import connection as database
 from django.utils import timezone
 
@@ -121,3 +122,39 @@ def test_the_alarm_comes_again_after_an_hour(
         assert AuditEvent.objects.filter(tag=ALARM).count() == 1
         fail(connection, 1)
         assert AuditEvent.objects.filter(tag=ALARM).count() == 2
+
+
+def durability() -> str:
+    """What the database under test says of how it commits: 2 and on mean that it waits."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA synchronous" if database.vendor == "sqlite" else "SHOW synchronous_commit"
+        )
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sighting_that_does_not_wait_for_the_disk_leaves_the_next_commit_to_wait() -> None:
+    before = durability()
+    seen = Sightings("a" * 64, timezone.now())
+    assert not seen.seen_elsewhere(bytes(32))
+    assert durability() == before
+    assert before in {"2", "on"}
+    assert Sightings("b" * 64, timezone.now()).seen_elsewhere(bytes(32))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sighting_that_fails_leaves_the_next_commit_to_wait() -> None:
+    before, now = durability(), timezone.now()
+    seen = Sightings("x" * 100 if database.vendor == "postgresql" else None, now)  # type: ignore[arg-type]  what no column takes
+    assert seen.seen_elsewhere(bytes(32))
+    with pytest.raises(Error):
+        seen.check()
+    assert durability() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_time_of_a_sighting_is_kept_as_it_is() -> None:
+    now = timezone.now()
+    Sightings("a" * 64, now).seen_elsewhere(bytes(32))
+    assert WrappedKey.objects.get().seen_at == now
