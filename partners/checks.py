@@ -1,8 +1,10 @@
 """System checks: what must not be so when the gateway starts."""
 
+import ipaddress
 from collections.abc import Sequence
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import (
     CheckMessage,
     Error,
@@ -56,6 +58,30 @@ def check_host(app_configs: Sequence[AppConfig] | None, **_kwargs: object) -> li
         elif point.severity is Severity.WARNING:
             found.append(Warning(text, hint=point.advice, id="partners.W001"))
     return found
+
+
+@register()
+def check_sending_addresses(
+    app_configs: Sequence[AppConfig] | None, **_kwargs: object
+) -> list[CheckMessage]:
+    """Refuse to start with a sheet that would tell partners nonsense (``partners.E004``)."""
+    return [
+        Error(
+            f"AS2_SENDING_ADDRESSES: {each!r} is neither an address nor a network.",
+            hint="Write addresses and networks (192.0.2.7, 2001:db8::/64), separated by commas.",
+            id="partners.E004",
+        )
+        for each in settings.AS2_SENDING_ADDRESSES
+        if not _is_network(each)
+    ]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 @register()

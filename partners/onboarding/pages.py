@@ -10,7 +10,7 @@ from audit.theme import ModelAdmin, action
 from partners.models import Connection, Environment
 from partners.onboarding.promote_page import promote_page
 from partners.onboarding.sheet import build
-from partners.onboarding.wizard import may_onboard, wizard
+from partners.onboarding.wizard import judge_typed, may_onboard, wizard
 
 
 class OnboardingAdmin(ModelAdmin):
@@ -21,8 +21,12 @@ class OnboardingAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the wizard."""
-        guarded = self.admin_site.admin_view(wizard)
-        return [path("wizard/", guarded, name="partners_connection_wizard"), *super().get_urls()]
+        guarded = self.admin_site.admin_view
+        return [
+            path("wizard/", guarded(wizard), name="partners_connection_wizard"),
+            path("wizard/judge/", guarded(judge_typed), name="partners_connection_wizard_judge"),
+            *super().get_urls(),
+        ]
 
     @action(description="Onboard a partner", url_path="onboard", permissions=["onboard"])
     def onboard(self, request: HttpRequest) -> HttpResponse:

@@ -41,6 +41,8 @@ class Sheet:
     environment: str
     url: str
     mdn_url: str
+    #: addresses and networks that our messages come from; empty = not told
+    sending_addresses: list[str]
     partner_as2_id: str
     partner_url: str
     messages_we_send: list[str]
@@ -68,6 +70,7 @@ def build(connection: Connection, now: dt.datetime) -> Sheet:
         environment=connection.environment,
         url=url,
         mdn_url=url,
+        sending_addresses=list(settings.AS2_SENDING_ADDRESSES),
         partner_as2_id=connection.as2_id,
         partner_url=connection.url,
         messages_we_send=list(_sent(connection)),

@@ -5,18 +5,19 @@ from typing import Any
 from django.contrib import admin
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from as2gateway.compliance.findings import Verdict, verdict_of
 from audit.links import page_of
 from partners.admin.audited import actor_of, address_of
 from partners.admin.marks import marked, marks, verdict_badge
 from partners.models import Connection, Environment
-from partners.onboarding import drafting
+from partners.onboarding import drafting, judging
 from partners.onboarding.drafting import Draft, Refused
 from partners.onboarding.wizard_form import SHARED, WizardForm
 from partners.presets import Preset, known_presets, preset
@@ -42,6 +43,17 @@ def wizard(request: HttpRequest) -> HttpResponse:
         return _posted(request, chosen)
     form = WizardForm(request.user, initial=_initial(chosen))
     return _form_page(request, form, chosen)
+
+
+@require_POST
+def judge_typed(request: HttpRequest) -> HttpResponse:
+    """Answer what the form would be judged, as JSON; nothing is made."""
+    if not may_onboard(request):
+        raise PermissionDenied
+    found = judging.judge(WizardForm(request.user, request.POST), timezone.now())
+    context = {"found": found}
+    summary = render_to_string("partners/onboarding/typed.html", context, request)
+    return JsonResponse({"summary": summary, "fields": judging.at_fields(found)})
 
 
 def _initial(chosen: Preset | None) -> dict[str, Any]:
@@ -84,6 +96,8 @@ def _form_page(
         "form": form,
         "preset": chosen,
         "sections": [(each.label, form.section(each)) for each in Environment],
+        "compliance_url": reverse("admin:partners_connection_wizard_judge"),
+        "found": judging.judge(form, timezone.now()) if form.is_bound else (),
         "drafts": [_shown(draft) for draft in drafts or ()],
     }
     return _page(request, "partners/onboarding/wizard.html", context)

@@ -55,6 +55,20 @@ def test_a_partner_is_made_from_a_preset(
     assert watch.faults == []
 
 
+def test_the_wizard_marks_while_it_is_filled_in(
+    page: Page, live_server: LiveServer, scheme: str
+) -> None:
+    watch = Watch(page, urlsplit(live_server.url).netloc)
+    page.goto(f"{live_server.url}/admin/partners/connection/wizard/?preset=amazon-vendor")
+    expect(page.locator("#as2-compliance[data-live]")).to_be_visible()
+    page.get_by_label("Encrypt", exact=True).select_option("des-ede3-cbc")
+    mark = page.locator('.as2-entry [data-rule="as2.encrypt.min"]')
+    expect(mark).to_contain_text("AES-128 or stronger")
+    page.get_by_label("Encrypt", exact=True).select_option("aes-128-cbc")
+    expect(mark).to_have_count(0)
+    assert watch.faults == []
+
+
 def test_a_mistake_is_marked_where_it_is(page: Page, live_server: LiveServer, scheme: str) -> None:
     page.goto(f"{live_server.url}/admin/partners/connection/wizard/?preset=walmart")
     page.get_by_role("button", name="Look it over").click()

@@ -1,6 +1,7 @@
 """Our sheet: what a partner needs to set us up, and nothing secret."""
 
 import pytest
+from django.core.checks import run_checks
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -71,3 +72,23 @@ def test_without_a_key_it_says_so(admin_client: Client) -> None:
     assert (
         "has no key pair" in admin_client.get(address(factories.bare_connection())).content.decode()
     )
+
+
+def test_it_names_the_addresses_that_we_send_from(
+    admin_client: Client, connection: Connection, settings: Settings
+) -> None:
+    assert (
+        "not told: set AS2_SENDING_ADDRESSES"
+        in admin_client.get(address(connection)).content.decode()
+    )
+    settings.AS2_SENDING_ADDRESSES = ["192.0.2.7", "2001:db8::/64"]
+    page = admin_client.get(address(connection)).content.decode()
+    assert "<code>192.0.2.7</code>, <code>2001:db8::/64</code>" in page
+    plain = admin_client.get(address(connection), {"format": "json"}).json()
+    assert plain["sending_addresses"] == ["192.0.2.7", "2001:db8::/64"]
+
+
+def test_nonsense_for_an_address_stops_the_start(settings: Settings) -> None:
+    settings.AS2_SENDING_ADDRESSES = ["192.0.2.7", "our office"]
+    found = [each for each in run_checks() if each.id == "partners.E004"]
+    assert ["'our office'" in each.msg for each in found] == [True]
