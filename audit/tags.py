@@ -40,6 +40,7 @@ class Tag(StrEnum):
     DELIVERY_FOLDER_RETRY = "delivery:folder:retry"
     CONNECTION_SETTINGS_CHANGED = "connection:settings:changed"
     CONNECTION_STATE_CHANGED = "connection:state:changed"
+    CONNECTION_RATE_EXCEEDED = "connection:rate:exceeded"
     CONNECTION_DECRYPTION_FAILING = "connection:decryption:failing"
     CONNECTION_VERDICT_CHANGED = "connection:verdict:changed"
     CONNECTION_DEADLINE_NOTICED = "connection:deadline:noticed"
@@ -80,3 +81,4 @@ class Tag(StrEnum):
     SENDER_UNKNOWN_SEEN = "sender:unknown:seen"
     ENDPOINT_TLS_TESTED = "endpoint:tls:tested"
     ENDPOINT_TLS_NOTICED = "endpoint:tls:noticed"
+    SENDER_RATE_EXCEEDED = "sender:rate:exceeded"

@@ -174,6 +174,10 @@ AS2_MAX_HEADER_BYTES: int = env("AS2_MAX_HEADER_BYTES")
 AS2_READ_TIMEOUT: int = env("AS2_READ_TIMEOUT")  # seconds without a byte
 AS2_HEADER_TIMEOUT: int = env("AS2_HEADER_TIMEOUT")  # seconds
 AS2_CONNECTIONS_PER_ADDRESS: int = env("AS2_CONNECTIONS_PER_ADDRESS")
+#: requests a minute that are answered; 0 = any number
+AS2_RATE_STRANGER: int = env("AS2_RATE_STRANGER")
+AS2_RATE_UNKNOWN_PAIR: int = env("AS2_RATE_UNKNOWN_PAIR")
+AS2_RATE_PARTNER: int = env("AS2_RATE_PARTNER")
 AS2_MIN_RATE: int = env("AS2_MIN_RATE")  # bytes a second
 AS2_MIN_RATE_GRACE: int = env("AS2_MIN_RATE_GRACE")  # seconds
 AS2_MIN_FREE_SPACE: int = env("AS2_MIN_FREE_SPACE")  # bytes
@@ -227,6 +231,7 @@ AS2_DIGEST_HOUR: int | None = _hour if (_hour := env("AS2_DIGEST_HOUR")) >= 0 el
 
 # ------------------------------------------------------------------ background work
 
+AS2_REDIS_URL: str = env("REDIS_URL")
 _broker = broker.configure(env("REDIS_URL"), AS2_SEND_LEASE, _home)
 CELERY_BROKER_URL = _broker.url
 CELERY_BROKER_TRANSPORT_OPTIONS = _broker.options

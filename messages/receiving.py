@@ -50,6 +50,7 @@ from messages.concluding import Conclusion, conclude
 from messages.intake import BodyLimits, Environ, Refused
 from messages.judging import Judgement, judge
 from messages.models import Message, State
+from messages.rates import get_limiter
 from messages.replies import TAKEN, Reply
 from messages.store import Kind, Writer, commit_all, get_store
 from messages.verdicts import PoisonousMessage, ReusedMessageID
@@ -76,7 +77,9 @@ def receive(environ: Environ) -> Reply:
     try:
         return _receive(environ)
     except Refused as refusal:
-        logger.warning("refused with %d: %s", refusal.status, refusal.reason)
+        # Of those who come too often one line is written, not one for each request.
+        if refusal.status is not HTTPStatus.TOO_MANY_REQUESTS:
+            logger.warning("refused with %d: %s", refusal.status, refusal.reason)
         return replies.words(refusal.status, refusal.reason, *refusal.fields)
     except (OSError, db.Error, KeyRingError, MemoryError, LeaseLost):
         # Ours and temporary, whatever the partner sent (threats R4).
@@ -89,7 +92,8 @@ def _receive(environ: Environ) -> Reply:
     failpoints.hit("rx.headers")
     intake.check_headers(headers)
     address = client_address(environ)
-    request, connection = find_receiver(_read_request(headers))
+    request, connection = find_receiver(_read_request(headers, address))
+    _check_rate(request, connection, address)
     part = restarting.read_part(headers, environ, connection)
     if connection is None:
         return _turn_away(environ, request, address)
@@ -160,10 +164,19 @@ def _tls_of(environ: Environ, connection: Connection) -> ArrivingTLS:
     return tls
 
 
-def _read_request(headers: Headers) -> AS2Request:
+def _check_rate(request: AS2Request, connection: Connection | None, address: str | None) -> None:
+    limiter = get_limiter()
+    if connection is None:
+        limiter.check_stranger(address, (request.as2_from, request.as2_to))
+    else:
+        limiter.check_partner(connection, address)
+
+
+def _read_request(headers: Headers, address: str | None) -> AS2Request:
     try:
         return read_request(headers)
     except MalformedRequest as error:
+        get_limiter().check_stranger(address, None)
         raise Refused(HTTPStatus.BAD_REQUEST, f"This is no AS2 message: {error}.") from error
 
 

@@ -7,9 +7,17 @@ import pytest
 from pytest_django import Settings
 
 from messages import dispatch, failpoints
+from messages.rates import Limiter, get_limiter
 from partners.models import Connection
 from tests import factories
 from tests.messages.calls import Calls, empty_queue, read_queue
+
+
+@pytest.fixture(autouse=True)
+def limiter() -> Limiter:
+    """The limits on rates, of which no other test has used anything."""
+    get_limiter.cache_clear()
+    return get_limiter()
 
 
 @pytest.fixture
