@@ -25,6 +25,7 @@ from messages import (
     delivering,
     dispatch,
     duplicates,
+    exchanges,
     failpoints,
     verdicts,
     wrapped_keys,
@@ -73,7 +74,7 @@ def conclude(
         try:
             with transaction.atomic():
                 message = save(columns)
-                _write_rows(arrival, message, draft, body)
+                _write_rows(arrival, judgement, message, draft, body)
                 _confirm_certificates(arrival, judgement)
                 acknowledging.take(message, document, arrival.now)
                 failpoints.hit("rx.tx_open")
@@ -104,10 +105,14 @@ def _draft(
 
 
 def _write_rows(
-    arrival: Arrival, message: Message, draft: Draft | None, body: Writer | None
+    arrival: Arrival,
+    judgement: Judgement,
+    message: Message,
+    draft: Draft | None,
+    body: Writer | None,
 ) -> None:
     if message.state == State.ACCEPTED:
-        _queue_deliveries(arrival, message)
+        _hand_over(arrival, message, judgement)
     if draft is not None and body is not None:
         mdn = insert(MDN(message=message, body_key=body.key, **draft.fields(arrival)))
         if mdn.due_at is not None:
@@ -126,6 +131,14 @@ def _confirm_certificates(arrival: Arrival, judgement: Judgement) -> None:
     if judgement.error is None:
         shown = [layer.certificate for layer in judgement.facts.layers if layer.certificate]
         used(shown, arrival.connection, arrival.now)
+
+
+def _hand_over(arrival: Arrival, message: Message, judgement: Judgement) -> None:
+    """Queue the document for the business side; what is about certificates is for operators."""
+    if judgement.exchange is None:
+        _queue_deliveries(arrival, message)
+    else:
+        exchanges.take(arrival, message, judgement.exchange)
 
 
 def _queue_deliveries(arrival: Arrival, message: Message) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from as2gateway.cem import Exchange
 from as2gateway.errors import AS2Error, AuthenticationFailed
 from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
-from messages import failpoints
+from messages import exchanges, failpoints
 from messages.arrivals import Arrival
 from messages.store import Kind, Writer, get_store
 from messages.verdicts import MissingMessageID, check_signer_in_date
@@ -31,6 +32,8 @@ class Judgement:
     error: AS2Error | None
     #: in quarantine still; discarded at the end unless it is committed
     payload: Writer
+    #: what it says, if it is a certificate exchange message and no document
+    exchange: Exchange | None = None
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def judge(arrival: Arrival, octets: Octets) -> Iterator[Judgement]:
             if isinstance(verdict, Rejected) and verdict.second_reading and left:
                 reading = verdict.second_reading
                 continue
-            yield Judgement(verdict.facts, _error(arrival, verdict), payload)
+            yield _examined(arrival, verdict, payload)
             return
 
 
@@ -66,6 +69,17 @@ def _read(arrival: Arrival, octets: Iterable[bytes], reading: Reading, payload: 
 def _keep(pieces: Iterable[UnverifiedPayload], payload: Writer) -> None:
     for piece in pieces:
         payload.write(piece.data)
+
+
+def _examined(arrival: Arrival, verdict: Verdict, payload: Writer) -> Judgement:
+    error = _error(arrival, verdict)
+    if error is None:
+        try:
+            exchange = exchanges.read(arrival, verdict.facts, payload)
+            return Judgement(verdict.facts, None, payload, exchange)
+        except AS2Error as fault:
+            error = fault
+    return Judgement(verdict.facts, error, payload)
 
 
 def _error(arrival: Arrival, verdict: Verdict) -> AS2Error | None:

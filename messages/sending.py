@@ -27,6 +27,7 @@ from messages.message_ids import new_message_id
 from messages.models import Direction, Message, State
 from messages.outcomes import Outcome
 from messages.store import Kind, get_store
+from partners import exchanging
 from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.policies import PolicyError
@@ -179,6 +180,8 @@ def settle(message: Message, outcome: Outcome, tried: Tried | None = None) -> No
         if message.settle(**_changes(message, outcome, now)) and outcome.state in _ENDS:
             text = outcome.text or f"{outcome.state.label} after {message.tries} attempts."
             record(_ENDS[outcome.state], Subject.of(message), text)
+            if outcome.state == State.DELIVERED:
+                exchanging.note_delivered(message.content_type, message.message_id, now)
     logger.info("%s: %s %s", message.message_id, message.state, outcome.text)
 
 

@@ -15,6 +15,7 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.claims import wake_next
 from messages.models import MDN, MDNState, Message, State
+from partners import exchanging
 from partners.rollover import used
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
     message.settle(
         **changes, due_at=None, mdn_deadline=None, decided_by_mdn=True, finished_at=timezone.now()
     )
+    if accepted:
+        exchanging.note_delivered(message.content_type, message.message_id, timezone.now())
     tag = Tag.MESSAGE_OUTBOUND_DELIVERED if accepted else Tag.MESSAGE_OUTBOUND_FAILED
     text = message.failure_text or f"The MDN says {row.disposition}."
     record(tag, Subject.of(message), text, address=row.address)

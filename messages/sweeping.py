@@ -17,7 +17,7 @@ from django.db.models import F, Max, Model, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from messages import claims, restarting, wrapped_keys
+from messages import claims, exchanges, restarting, wrapped_keys
 from messages.dispatch import Wake, ring
 from messages.models import MDN, Delivery, MDNState, Message, Transfer, TransferPiece
 from messages.models.deliveries import DeliveryState
@@ -52,6 +52,7 @@ KEYS: tuple[tuple[type[Model], str], ...] = (
 def sweep() -> int:
     """Wake workers for what is due; how many calls were made. Once an hour clean up."""
     now = timezone.now()
+    exchanges.send_due()  # few and small: they are put into the queue here
     calls = 0
     for task, keys in _due(now):
         for pk in keys:

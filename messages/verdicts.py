@@ -163,6 +163,13 @@ def _limit(case: _Case) -> str:
     )
 
 
+def _exchange(case: _Case) -> str:
+    return (
+        f"Nothing of it was taken over. Ask {case.partner} to send it again as their software's "
+        "certificate exchange asks, or take their certificate by another way."
+    )
+
+
 def _mdn_options(case: _Case) -> str:
     return (
         f"Ask {case.partner} to request MDNs with signed-receipt-protocol pkcs7-signature and "
@@ -204,6 +211,7 @@ _CASES: Mapping[type, tuple[str, _Advice]] = MappingProxyType(
         errors.InsufficientMessageSecurity: ("", _security),
         errors.MalformedMessage: ("malformed-message", _malformed),
         errors.LimitExceeded: ("limit-exceeded", _limit),
+        errors.UnusableExchange: ("certificate-exchange", _exchange),
         errors.UnsupportedFormat: ("", _mdn_options),
         errors.UnsupportedMICAlgorithms: ("", _mdn_options),
         ReusedMessageID: ("message-id-reused", _reused),

@@ -18,7 +18,7 @@ from as2gateway.cem.exchange import (
     Usage,
     is_exchange,
 )
-from as2gateway.cem.packing import pack, unpack
+from as2gateway.cem.packing import find_root, pack, unpack
 from as2gateway.cem.reading import read
 from as2gateway.cem.writing import write_request, write_response
 
@@ -32,6 +32,7 @@ __all__ = [
     "TrustRequest",
     "TrustResponse",
     "Usage",
+    "find_root",
     "is_exchange",
     "pack",
     "read",
