@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_public_key,
 )
-from django.db import models
+from django.db import models, transaction
 
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -55,6 +55,17 @@ def fill(row: APIKeyPair, key: PrivateKey | None = None) -> None:
     row.private_key = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
+#: When a key came to a state.
+_MOMENTS: Final = {
+    APIKeyState.SENT: "sent_at",
+    APIKeyState.RECORDED: "recorded_at",
+    APIKeyState.ACTIVE: "activated_at",
+    APIKeyState.RETIRED: "retired_at",
+}
+#: Digits of a fingerprint by which a key may be named.
+_FINGERPRINT: Final = 16
+
+
 def public_pem(row: APIKeyPair) -> str:
     """Return the public key as the partner wants it: SubjectPublicKeyInfo, PEM."""
     key = load_der_public_key(bytes(row.public_key))
@@ -72,11 +83,7 @@ def advance(row: APIKeyPair, state: APIKeyState, now: dt.datetime, by: By) -> bo
 
     Runs in the caller's transaction.
     """
-    columns: dict[str, object] = {"state": state}
-    if state is APIKeyState.ACTIVE:
-        columns["activated_at"] = now
-    if state is APIKeyState.RETIRED:
-        columns["retired_at"] = now
+    columns: dict[str, object] = {"state": state, _MOMENTS[state]: now}
     ready = APIKeyPair.objects.filter(pk=row.pk, state__in=STEPS[state])
     if state in {APIKeyState.RECORDED, APIKeyState.ACTIVE}:
         ready = ready.exclude(external_key_id="")
@@ -90,6 +97,43 @@ def advance(row: APIKeyPair, state: APIKeyState, now: dt.datetime, by: By) -> bo
         Tag.KEY_API_CHANGED, Subject.of(row), text, data=data, actor=by.actor, address=by.address
     )
     return True
+
+
+def note_use(row: APIKeyPair, moment: dt.datetime, who: str, by: By) -> bool:
+    """Write down that a program has signed with a key; False if a later use is known.
+
+    The program is not this gateway, so somebody has to say it. The audit log has one event a day.
+    """
+    later = models.Q(last_used_at__isnull=True) | models.Q(last_used_at__lt=moment)
+    with transaction.atomic():
+        known = APIKeyPair.objects.select_for_update().filter(later, pk=row.pk).first()
+        if known is None:
+            return False
+        before = known.last_used_at
+        columns = {"last_used_at": moment, "last_used_by": who[:150]}
+        APIKeyPair.objects.filter(pk=row.pk).update(**columns)
+        if before is None or before.date() != moment.date():
+            text = f"API key pair {row} was used by {who}"
+            record(Tag.KEY_API_USED, Subject.of(row), text, actor=by.actor, address=by.address)
+    row.refresh_from_db(fields=list(columns))
+    return True
+
+
+def find(words: str) -> APIKeyPair:
+    """Find a key by the partner's id of it, its fingerprint (16 digits at least) or its name.
+
+    Raises LookupError, which says what is wrong.
+    """
+    ways = [models.Q(external_key_id=words), models.Q(name=words)]
+    if len(words) >= _FINGERPRINT:
+        ways.append(models.Q(fingerprint__startswith=words.lower()))
+    for way in ways:
+        found = list(APIKeyPair.objects.filter(way).select_related("partner")[:2])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise LookupError(f"Several keys are called {words}; give the partner's id of it.")
+    raise LookupError(f"There is no API key {words}.")
 
 
 def in_service() -> models.QuerySet[APIKeyPair]:

@@ -8,17 +8,19 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
+from audit.links import page_of
 from audit.theme import FileWidget
 from partners import api_keys, importing
 from partners.access.visibility import Reach, visible_partners
-from partners.admin.audited import AuditedAdmin
+from partners.admin.api_key_steps import ACTS, steps_of
+from partners.admin.audited import AuditedAdmin, actor_of
 from partners.admin.exports import send_file
 from partners.admin.rollovers import by
 from partners.importing import KeyFileError
@@ -35,13 +37,6 @@ _TONES: Final = {
     APIKeyState.RECORDED: Tone.BUSY,
     APIKeyState.ACTIVE: Tone.GOOD,
     APIKeyState.RETIRED: Tone.PLAIN,
-}
-_NEXT: Final = {
-    APIKeyState.GENERATED: "Give the public key to the partner, then choose “sent” in the list.",
-    APIKeyState.SENT: "Paste the id that the partner gave the key, and save.",
-    APIKeyState.RECORDED: "Let your program use key and id, then choose “active” in the list.",
-    APIKeyState.ACTIVE: "Replace it within 90 days: make another, and retire this one after it.",
-    APIKeyState.RETIRED: "Nothing: delete the public key at the partner, too.",
 }
 
 
@@ -61,6 +56,9 @@ class APIKeyForm(_Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
+
+    class Media:
+        css = {"all": ("partners/api_keys.css",)}
 
     class Meta:
         model = APIKeyPair
@@ -99,7 +97,17 @@ class APIKeyPairAdmin(AuditedAdmin):
 
     reach = Reach("partner", visible_partners)
     form = APIKeyForm
-    list_display = ("name", "partner", "region", "environment", "status", "external_key_id", "due")
+    change_form_before_template = "partners/api_key_steps.html"
+    list_display = (
+        "name",
+        "partner",
+        "region",
+        "environment",
+        "status",
+        "external_key_id",
+        "due",
+        "last_used",
+    )
     list_select_related = ("partner",)
     list_filter = ("state", "environment", "region")
     search_fields = ("name", "owner", "purpose", "external_key_id", "fingerprint")
@@ -110,7 +118,7 @@ class APIKeyPairAdmin(AuditedAdmin):
         """Ask for a key of a new row; show what an old one has."""
         if obj is None:
             return (*APIKeyForm.Meta.fields[:-1], "file", "password")
-        shown = ("status", "what_next", "fingerprint", "bits", "public", "created_at", "due")
+        shown = ("status", "fingerprint", "bits", "public", "created_at", "due", "last_used")
         return (*APIKeyForm.Meta.fields, *shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -120,7 +128,7 @@ class APIKeyPairAdmin(AuditedAdmin):
         fixed = ("partner", "region", "environment")
         return (
             *fixed,
-            *("status", "what_next", "fingerprint", "bits", "public", "created_at", "due"),
+            *("status", "fingerprint", "bits", "public", "created_at", "due", "last_used"),
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -142,10 +150,41 @@ class APIKeyPairAdmin(AuditedAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the door of the public key."""
         view = self.admin_site.admin_view(self.download)
+        act = self.admin_site.admin_view(self.act)
         return [
+            path("<int:pk>/act/", act, name="partners_apikeypair_act"),
             path("<int:pk>/public-key/", view, name="partners_apikeypair_download"),
             *super().get_urls(),
         ]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the way of a key, step by step."""
+        row: APIKeyPair | None = context.get("original")
+        if row is not None:
+            context["steps"] = steps_of(row)
+            context["act"] = reverse("admin:partners_apikeypair_act", args=(row.pk,))
+            context["may_act"] = self.has_change_permission(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take one step, or note a use, and return to the page."""
+        row = self.get_object(request, str(pk))
+        act = request.POST.get("act", "")
+        if not isinstance(row, APIKeyPair) or request.method != "POST" or act not in ACTS:
+            raise Http404
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        state, now = ACTS[act], timezone.now()
+        if state is None:
+            api_keys.note_use(row, now, actor_of(request), by(request))
+            flash.success(request, "Noted: it was used just now.")
+        elif api_keys.advance(row, state, now, by(request)):
+            flash.success(request, f"The key is {state.label}.")
+        else:
+            flash.warning(request, "That step does not follow yet.")
+        return HttpResponseRedirect(page_of(row))
 
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Answer with the public key."""
@@ -187,10 +226,12 @@ class APIKeyPairAdmin(AuditedAdmin):
         state = APIKeyState(row.state)
         return badge(_TONES[state], str(state.label))
 
-    @admin.display(description="what comes next")
-    def what_next(self, row: APIKeyPair) -> str:
-        """Say what to do."""
-        return _NEXT[APIKeyState(row.state)]
+    @admin.display(description="last used", ordering="last_used_at")
+    def last_used(self, row: APIKeyPair) -> str:
+        """Show when a program has used it, as far as anybody has said."""
+        if row.last_used_at is None:
+            return "never noted"
+        return f"{row.last_used_at:%Y-%m-%d %H:%M} UTC, by {row.last_used_by}"
 
     @admin.display(description="change it by")
     def due(self, row: APIKeyPair) -> SafeString | str:

@@ -1,5 +1,6 @@
 """API key pairs: from their making to their end, on pages that never show the private one."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     load_der_private_key,
 )
+from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
@@ -158,3 +161,139 @@ def test_names_are_told_apart_by_region_and_environment(company: Partner) -> Non
     saved(company, factories.rsa_key("AMAZON"), region="US")
     with pytest.raises(IntegrityError):
         saved(company, factories.rsa_key("CA"), region="EU")
+
+
+def page_of(row: APIKeyPair) -> str:
+    return reverse("admin:partners_apikeypair_change", args=(row.pk,))
+
+
+def act(client: Client, row: APIKeyPair, word: str) -> int:
+    """Press a button of the page; the status of the answer."""
+    status = client.post(reverse("admin:partners_apikeypair_act", args=(row.pk,)), {"act": word})
+    row.refresh_from_db()
+    return status.status_code
+
+
+def next_step(client: Client, row: APIKeyPair) -> str:
+    """The step that the page marks as next; "" if there is none."""
+    page = client.get(page_of(row)).content.decode()
+    found = re.search(r'aria-current="step">\s*<h3>(.*?)<', page)
+    return found[1].strip() if found else ""
+
+
+def test_the_page_leads_from_the_key_to_the_id(admin_client: Client, company: Partner) -> None:
+    row = saved(company)
+    seen = [next_step(admin_client, row)]
+    act(admin_client, row, "sent")
+    seen.append(next_step(admin_client, row))
+    columns = {"name": "checkout", "owner": "Shop team", "purpose": "payments"}
+    admin_client.post(page_of(row), {**columns, "external_key_id": "LIVE-A1B2"})
+    seen.append(next_step(admin_client, row))
+    for word in ("active", "retired"):
+        act(admin_client, row, word)
+        seen.append(next_step(admin_client, row))
+    assert seen == [
+        "Give the public key to the partner",
+        "Paste the id that it got",
+        "Let your program use key and id",
+        "Change it after 90 days",
+        "",
+    ]
+    moments = (row.sent_at, row.recorded_at, row.activated_at, row.retired_at)
+    assert None not in moments
+
+
+def test_a_step_that_does_not_follow_is_not_taken(admin_client: Client, company: Partner) -> None:
+    row = saved(company)
+    assert (act(admin_client, row, "active"), row.state) == (302, "generated")
+    assert act(admin_client, row, "generated") == 404
+    address = reverse("admin:partners_apikeypair_act", args=(row.pk,))
+    assert admin_client.get(address).status_code == 404
+
+
+def test_the_partners_guide_is_named(admin_client: Client, company: Partner) -> None:
+    factories.bare_connection(company=company, profile="amazon-pay-tls")
+    page = admin_client.get(page_of(saved(company))).content.decode()
+    assert "Manually generating key pairs" in page
+    assert 'href="https://developer.amazon.com/docs/amazon-pay-api-v2/' in page
+
+
+def test_who_may_only_look_takes_no_step(client: Client, company: Partner) -> None:
+    user = User.objects.create_user("eve", is_staff=True)
+    user.groups.add(Group.objects.get(name="auditor"))
+    client.force_login(user)
+    row = saved(company)
+    assert act(client, row, "sent") == 403
+    page = client.get(page_of(row)).content.decode()
+    assert "From key to id, step by step" in page
+    assert "It is there" not in page
+
+
+def active(company: Partner) -> APIKeyPair:
+    return saved(company, external_key_id="LIVE-A1B2", state=APIKeyState.ACTIVE)
+
+
+def test_a_use_is_noted_by_a_button(admin_client: Client, company: Partner) -> None:
+    row = active(company)
+    assert "never noted" in admin_client.get(page_of(row)).content.decode()
+    act(admin_client, row, "used")
+    assert row.last_used_by == "admin"
+    assert f"it was last used on {row.last_used_at:%Y-%m-%d %H:%M} UTC" in (
+        admin_client.get(page_of(row)).content.decode()
+    )
+
+
+@pytest.mark.parametrize("called", ["LIVE-A1B2", "checkout", "fingerprint"])
+def test_a_program_notes_a_use_by_a_command(company: Partner, called: str) -> None:
+    row = active(company)
+    words = row.fingerprint[:16].upper() if called == "fingerprint" else called
+    call_command("note_key_use", words, "--at", "2026-01-02T03:04:05Z", "--by", "shop")
+    row.refresh_from_db()
+    assert row.last_used_at is not None
+    assert (row.last_used_at.isoformat(), row.last_used_by) == ("2026-01-02T03:04:05+00:00", "shop")
+
+
+def test_an_earlier_use_changes_nothing(company: Partner, capsys: Any) -> None:
+    row = active(company)
+    for at in ("2026-01-02T03:04:05Z", "2026-01-01T00:00:00Z"):
+        call_command("note_key_use", "LIVE-A1B2", "--at", at)
+    row.refresh_from_db()
+    assert row.last_used_at is not None
+    assert row.last_used_at.day == 2
+    assert "a later use is known already" in capsys.readouterr().out
+
+
+def test_many_uses_of_a_day_are_one_event(company: Partner) -> None:
+    row, moment = active(company), timezone.now().replace(hour=1)
+    for minute in (1, 2, 3):
+        api_keys.note_use(row, moment.replace(minute=minute), "shop", By())
+    api_keys.note_use(row, moment + DAY, "shop", By())
+    assert AuditEvent.objects.filter(tag="key:api:used").count() == 2
+
+
+def test_a_retired_key_that_is_used_is_pointed_out(company: Partner, capsys: Any) -> None:
+    saved(company, external_key_id="LIVE-A1B2", state=APIKeyState.RETIRED)
+    call_command("note_key_use", "LIVE-A1B2")
+    assert "is retired, and still used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["nobody"], "There is no API key nobody."),
+        (["LIVE-A1B2", "--at", "2026-01-02T03:04:05"], "with its zone"),
+        (["LIVE-A1B2", "--at", "2999-01-02T03:04:05Z"], "a time of the past"),
+        (["LIVE-A1B2", "--at", "now"], "a time of the past"),
+    ],
+)
+def test_what_cannot_be_noted_is_refused(company: Partner, arguments: list[str], why: str) -> None:
+    active(company)
+    with pytest.raises(CommandError, match=why):
+        call_command("note_key_use", *arguments)
+
+
+def test_a_name_that_several_keys_have_is_not_guessed(company: Partner) -> None:
+    saved(company, region="EU")
+    saved(company, factories.rsa_key("AMAZON"), region="US")
+    with pytest.raises(CommandError, match="Several keys are called checkout"):
+        call_command("note_key_use", "checkout")
