@@ -93,6 +93,6 @@ def _close(row: Renewal, now: dt.datetime, by: By, rollover: Rollover | None = N
     return True
 
 
-def _record(row: Renewal, tag: Tag, text: str, by: By, data: dict[str, object]) -> None:
+def _record(row: Renewal, tag: Tag, text: str, by: By, data: dict[str, str]) -> None:
     subject = Subject.of(row.partner)
     record(tag, subject, text, data=data, actor=by.actor, address=by.address)

@@ -14,6 +14,7 @@ from django.test import Client
 
 from config.tls import ServerTLS, handshake_failed
 from messages import handshakes
+from messages.senders import Throttle
 from partners.models import FailedHandshake
 from tests.config.test_tls import Files
 
@@ -25,7 +26,7 @@ Peer = Callable[[tuple[str, int]], None]
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was counted before."""
-    monkeypatch.setattr(handshakes, "_throttle", handshakes.Throttle())
+    monkeypatch.setattr(handshakes, "_throttle", Throttle())
 
 
 def _openssl(*options: str) -> Peer:
@@ -112,7 +113,7 @@ def _old() -> ssl.SSLError:
 
 def test_failures_are_counted_by_address_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        monkeypatch.setattr(handshakes, "_throttle", handshakes.Throttle())
+        monkeypatch.setattr(handshakes, "_throttle", Throttle())
         handshakes.note_failed("192.0.2.7", _old())
     handshakes.note_failed("2001:db8::1%eth0", TimeoutError())
     found = FailedHandshake.objects.order_by("pk").values_list("address", "count")

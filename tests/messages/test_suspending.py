@@ -1,6 +1,7 @@
 """Suspensions: proposed after refusals in a row, decided by a person, withdrawn by time."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -18,7 +19,7 @@ from tests.messages import made_up
 pytestmark = pytest.mark.django_db
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
-NEGATIVE = {"decided_by_mdn": True, "failure_code": "authentication-failed"}
+NEGATIVE: dict[str, Any] = {"decided_by_mdn": True, "failure_code": "authentication-failed"}
 
 
 @pytest.fixture
@@ -27,14 +28,14 @@ def link() -> Connection:
 
 
 def ended(
-    link: Connection, minutes_ago: float, state: State = State.FAILED, **fields: object
+    link: Connection, minutes_ago: float, state: State = State.FAILED, **fields: Any
 ) -> Message:
     moment = timezone.now() - minutes_ago * MINUTE
     given = {"finished_at": moment, "failure_text": f"refused {minutes_ago} minutes ago", **fields}
     return made_up.message(link, state, **given)
 
 
-def refused(link: Connection, number: int = 5, **fields: object) -> None:
+def refused(link: Connection, number: int = 5, **fields: Any) -> None:
     for minutes_ago in range(number, 0, -1):
         ended(link, minutes_ago, **{**NEGATIVE, **fields})
 
@@ -47,7 +48,7 @@ def review() -> int:
     "how", [NEGATIVE, {"failure_code": "http-403"}, {"failure_code": "http-404"}], ids=str
 )
 def test_refusals_in_a_row_make_a_proposal_and_nothing_else(
-    link: Connection, how: dict[str, object]
+    link: Connection, how: dict[str, Any]
 ) -> None:
     refused(link, **{"decided_by_mdn": False, **how})
     assert (review(), review()) == (1, 0)
@@ -78,7 +79,7 @@ def test_it_is_told_by_a_notice(link: Connection) -> None:
     ids=["out of order", "not reached", "long ago"],
 )
 def test_what_is_no_refusal_of_today_proposes_nothing(
-    link: Connection, fields: dict[str, object]
+    link: Connection, fields: dict[str, Any]
 ) -> None:
     refused(link, **fields)
     assert review() == 0

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from as2gateway.compliance.findings import Severity
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     help = (
         "Check TLS library, operating system, Python and certificate authorities of this host. "
-        "Exit code 0: nothing at that level, 1: findings."
+        "Exit code 0: nothing at that level, 1: findings, 2: could not look."
     )
     requires_system_checks = []
 
@@ -31,7 +31,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Look, print, and end with the exit code."""
-        points = examine(this_host(), timezone.now().date())
+        try:
+            points = examine(this_host(), timezone.now().date())
+        except OSError as error:
+            raise CommandError(f"This host cannot be looked at: {error}", returncode=2) from error
         if options["json"]:
             self.stdout.write(json.dumps([asdict(point) for point in points], indent=2))
         else:

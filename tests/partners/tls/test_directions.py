@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from partners.models import Connection, TLSProbe
 from partners.tls import history
+from partners.tls.targets import ProbeError
 from tests import factories
 from tests.partners.tls.servers import LAX, STRICT, Credentials, s_server
 from tests.partners.tls.test_commands import run
@@ -109,7 +110,7 @@ def test_a_public_host_is_tested_by_its_button(
 
     def refuse(target: object, *_rest: object, **_more: object) -> None:
         asked.append(str(target))
-        raise history.ProbeError("not from a test")
+        raise ProbeError("not from a test")
 
     monkeypatch.setattr(history, "probe", refuse)
     assert f'value="{MULTISAFEPAY}"' in admin_client.get(NEW).content.decode()
@@ -126,7 +127,7 @@ def test_what_is_no_preset_is_not_tested(admin_client: Client) -> None:
 
 def test_the_command_takes_the_host_of_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(target: object, *_rest: object, **_more: object) -> None:
-        raise history.ProbeError(f"asked for {target}")
+        raise ProbeError(f"asked for {target}")
 
     monkeypatch.setattr(history, "probe", refuse)
     assert run("--profile", "multisafepay-tls") == (2, f"asked for {MULTISAFEPAY}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from as2gateway.compliance.findings import Severity
 from partners.management.commands import check_environment
@@ -133,3 +133,22 @@ def test_the_command_fails_at_the_level_that_was_asked_for(
         call_command("check_environment", "--fail-on", level, stdout=out)
     assert "WARNING  operating system: Debian GNU/Linux 12" in out.getvalue()
     assert "repaired until 2024-06-30" in out.getvalue()
+
+
+def test_an_error_fails_at_either_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = replace(GOOD, openssl="OpenSSL 1.0.0t 3 Dec 2015")
+    monkeypatch.setattr(check_environment, "this_host", lambda: old)
+    for level in ("error", "warning"):
+        with pytest.raises(SystemExit) as end:
+            call_command("check_environment", "--fail-on", level, stdout=StringIO())
+        assert end.value.code == 1
+
+
+def test_a_host_that_cannot_be_looked_at_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Host:
+        raise PermissionError("os-release")
+
+    monkeypatch.setattr(check_environment, "this_host", refuse)
+    with pytest.raises(CommandError, match="cannot be looked at: os-release") as end:
+        call_command("check_environment")
+    assert end.value.returncode == 2
