@@ -30,7 +30,7 @@ from messages.replies import Reply
 from messages.store import get_store
 from messages.transport import Answer, TransportError
 from partners.models import Connection
-from partners.policies import engine_for, signing_key
+from partners.policies import announced_features, engine_for, signing_key
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ def draft(arrival: Arrival, asked: MDNRequest, facts: Facts, error: AS2Error | N
         logger.error("%s has no key pair that signs: an MDN goes unsigned", organization)
         report = _with_words(report, "No signature could be made, since no key is configured.")
     stamp = Stamp(new_message_id(organization), arrival.now)
+    report = replace(report, features=announced_features(arrival.connection))
     digest = _digest(asked, facts, arrival.policy.default_digest)
     built = engine_for(arrival.connection).compose_mdn(report, stamp, key, digest)
     return Draft(built, report, stamp.message_id, key)

@@ -17,6 +17,7 @@ from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
 from as2gateway.certificates import Certificate
 from as2gateway.engine import Engine
 from as2gateway.engines import get_engine
+from as2gateway.features import Feature
 from as2gateway.policy import (
     MODERN_CIPHERS,
     MODERN_DIGESTS,
@@ -75,7 +76,17 @@ def outbound_policy(connection: Connection, now: dt.datetime) -> OutboundPolicy:
         mdn_url=f"{settings.AS2_BASE_URL}/as2" if connection.mdn == MDNMode.ASYNC else "",
         sign_with=_required_signing_key(connection, now) if sign else None,
         encrypt_to=_encrypt_certificate(connection, now) if cipher else None,
+        features=announced_features(connection),
     )
+
+
+def announced_features(connection: Connection) -> frozenset[Feature]:
+    """What every message and MDN of this connection says that we can do (RFC 6017).
+
+    Nothing by default; a partner with whom certificates are exchanged has to be told, and whoever
+    is told anything is told all of it (HDR-12).
+    """
+    return frozenset(Feature) if connection.certificate_exchange else frozenset()
 
 
 def allowed_digests(connection: Connection) -> frozenset[DigestAlgorithm]:

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from audit.models import AuditEvent
 from messages import exchanges
 from messages.models import Delivery, Message, State
-from messages.sending import send
+from messages.sending import enqueue, send
 from messages.store import get_store
 from messages.sweeping import sweep
 from partners import exchanging
@@ -457,6 +457,20 @@ def test_a_switch_that_was_taken_back_meanwhile_is_named(planned: Confirmation) 
     row.refresh_from_db()
     assert "switched off" in row.failure_text
     assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_partner_who_exchanges_certificates_is_told_so_in_messages_and_mdns(
+    connection: Connection, *, switch: bool
+) -> None:
+    Connection.objects.update(certificate_exchange=switch)
+    mdn = message().send().headers
+    with serve(b"") as peer:
+        Connection.objects.update(url=peer.url)
+        send(enqueue(Connection.objects.get(), [b"UNA"], "a.edi").pk)
+    told = "AS2-Reliability, CEM, multiple-attachments" if switch else None
+    assert (mdn.get("EDIINT-Features"), peer.header("EDIINT-Features")) == (told, told)
+    assert peer.header("AS2-Version") == mdn.get("AS2-Version") == ("1.2" if switch else "1.1")
 
 
 def test_the_limit_is_a_setting(connection: Connection, settings: Settings) -> None:
