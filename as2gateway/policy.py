@@ -5,8 +5,9 @@ holds the certificates that are in use then.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -43,6 +44,17 @@ class SigningKey:
     chain: tuple[Certificate, ...] = ()
     #: some products choke on certificates in a signature; without them it names its own only
     enclose: bool = True
+    #: signatures say by which algorithms they were made (RFC 6211)
+    protect_algorithms: bool = False
+
+    def with_quirks(self, quirks: Quirks) -> Self:
+        """The same key, as the partner needs its signatures."""
+        return replace(
+            self,
+            enclose=self.enclose and not quirks.omit_certificates,
+            chain=self.chain if quirks.enclose_chain else (),
+            protect_algorithms=quirks.algorithm_protection,
+        )
 
     @property
     def enclosed(self) -> tuple[Certificate, ...]:

@@ -5,7 +5,8 @@ whether sender and receiver may be the same, is for whoever knows the connection
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
@@ -49,6 +50,16 @@ class MDNRequest:
     failure: AS2Error | None = None
     #: whether that failure may be passed over: it is of algorithms that are only ``optional``
     failure_optional: bool = False
+    #: every digest that is listed and supported, with its spelling, as the sender prefers them
+    listed: tuple[tuple[DigestAlgorithm, str], ...] = field(default=(), compare=False)
+
+    def signing_digest(self, allowed: frozenset[DigestAlgorithm]) -> DigestAlgorithm | None:
+        """First listed digest that may sign; None if there is none (HDR-21, REQ-07)."""
+        return next((digest for digest, _ in self.listed if digest in allowed), None)
+
+    def spelling_of(self, digest: DigestAlgorithm) -> str | None:
+        """How the requester spelt a digest; None if it was not asked for."""
+        return next((spelling for listed, spelling in self.listed if listed is digest), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,8 @@ def _read_mdn_request(headers: Headers) -> MDNRequest | None:
     protocol = options.pop("signed-receipt-protocol", _Option())
     micalg = options.pop("signed-receipt-micalg", _Option())
     signed = any(_PROTOCOL.fullmatch(value.lower()) for value in protocol.values)
-    digest, spelling = _first_supported(micalg.values)
+    listed = tuple(_supported(micalg.values))
+    digest, spelling = listed[0] if listed else (None, None)
     failure: AS2Error | None = None
     optional = False
     if (protocol.required and not signed) or any(each.required for each in options.values()):
@@ -125,7 +137,7 @@ def _read_mdn_request(headers: Headers) -> MDNRequest | None:
         failure = UnsupportedMICAlgorithms(f"no supported digest in {micalg.values!r}"[:400])
         optional = not micalg.required
     url = headers.get("Receipt-Delivery-Option") or ""
-    return MDNRequest(signed, digest, spelling, url, failure, optional)
+    return MDNRequest(signed, digest, spelling, url, failure, optional, listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +159,11 @@ def _read_options(text: str) -> dict[str, _Option]:
     return options
 
 
-def _first_supported(spellings: tuple[str, ...]) -> tuple[DigestAlgorithm | None, str | None]:
+def _supported(spellings: tuple[str, ...]) -> Iterator[tuple[DigestAlgorithm, str]]:
     for spelling in spellings:
         try:
             digest = DigestAlgorithm.parse(spelling)
         except ValueError:
             continue
         if digest in SUPPORTED_DIGESTS:
-            return digest, spelling
-    return None, None
+            yield digest, spelling

@@ -6,7 +6,6 @@ its length can be told beforehand, since some products read nothing else (CMS-04
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC
 from email.header import Header
 from email.utils import format_datetime
@@ -141,13 +140,13 @@ def _signed(
     key, algorithm = policy.sign_with, _digest(policy)
     if key is None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
-    quirks = policy.quirks
-    if quirks.omit_certificates:
-        key = replace(key, enclose=False)
+    quirks, key = policy.quirks, key.with_quirks(policy.quirks)
+    if quirks.opaque_signature:
+        return _signed_opaquely(entity, policy, key, stamp, digests)
     encoding = "base64" if quirks.base64 else "binary"
     frame = mime.SignedEntity(boundary, digest_name(algorithm, quirks), encoding)
 
-    def body(key: SigningKey) -> Iterator[bytes]:
+    def body() -> Iterator[bytes]:
         yield frame.opening
         yield from entity.octets
         yield frame.middle
@@ -158,14 +157,34 @@ def _signed(
     headers = Headers((("Content-Type", frame.content_type),))
     signature = signing.signature_length(algorithm, key, stamp.now)
     if entity.octets_length is None or signature is None:
-        return Entity(headers, body(key))
+        return Entity(headers, body())
     if quirks.base64:
         signature = base64_length(signature)
-    return Entity(headers, body(key), entity.octets_length + frame.overhead + signature)
+    return Entity(headers, body(), entity.octets_length + frame.overhead + signature)
+
+
+def _signed_opaquely(
+    entity: Entity,
+    policy: OutboundPolicy,
+    key: SigningKey,
+    stamp: Stamp,
+    digests: RunningDigests,
+) -> Entity:
+    """A signature with its content inside, which no gateway on the way takes for text."""
+    algorithm, length = _digest(policy), entity.octets_length
+
+    def digest() -> bytes:
+        return digests.digests[algorithm]
+
+    body = signing.enclose(entity.octets, length, digest, algorithm, key, stamp.now)
+    if length is not None:
+        length = signing.enclosed_length(length, algorithm, key, stamp.now)
+    return encoded(Entity(pkcs7_mime("signed-data", "smime.p7m"), body, length), policy.quirks)
 
 
 def _encrypted(entity: Entity, policy: OutboundPolicy, entropy: Entropy) -> Entity:
     to, cipher, transport = policy.encrypt_to, policy.encrypt, policy.key_transport
+    append = cipher is not None and cipher.authenticates and policy.quirks.appended_gcm_tag
     if to is None or cipher is None:
         raise ValueError("messages are to be encrypted, but there is no certificate to encrypt to")
     if policy.require_key_usage and not to.may_encipher:
@@ -175,13 +194,16 @@ def _encrypted(entity: Entity, policy: OutboundPolicy, entropy: Entropy) -> Enti
         chunks, length = entity.octets, entity.octets_length
         if length is None:
             chunks, length = measured(chunks)
-        yield from enveloped.encrypt(chunks, length, to, cipher, transport, entropy)
+        yield from enveloped.encrypt(
+            chunks, length, to, cipher, transport, entropy, append_tag=append
+        )
 
     length = entity.octets_length
     if length is not None:
-        length = enveloped.encrypted_length(length, to, cipher, transport)
+        length = enveloped.encrypted_length(length, to, cipher, transport, append_tag=append)
     # RFC 8551 §3.2.2
-    smime_type = "authEnveloped-data" if cipher.authenticates else "enveloped-data"
+    tagged = cipher.authenticates and not append
+    smime_type = "authEnveloped-data" if tagged else "enveloped-data"
     return encoded(Entity(pkcs7_mime(smime_type, "smime.p7m"), body(), length), policy.quirks)
 
 

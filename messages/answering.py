@@ -17,7 +17,7 @@ from as2gateway.errors import AS2Error, UnexpectedProcessingError
 from as2gateway.events import Facts
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport
-from as2gateway.policy import MDNMode, SigningKey
+from as2gateway.policy import InboundPolicy, MDNMode, SigningKey
 from as2gateway.request import SUPPORTED_DIGESTS, AS2Request, MDNRequest
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -95,7 +95,8 @@ def draft(arrival: Arrival, asked: MDNRequest, facts: Facts, error: AS2Error | N
         report = _with_words(report, "No signature could be made, since no key is configured.")
     stamp = Stamp(new_message_id(organization), arrival.now)
     report = replace(report, features=announced_features(arrival.connection))
-    digest = _digest(asked, facts, arrival.policy.default_digest)
+    digest = _digest(asked, facts, arrival.policy)
+    report = replace(report, signature_spelling=asked.spelling_of(digest))
     built = engine_for(arrival.connection).compose_mdn(report, stamp, key, digest)
     return Draft(built, report, stamp.message_id, key)
 
@@ -261,8 +262,11 @@ def _with_words(report: MDNReport, words: str) -> MDNReport:
     return replace(report, text=f"{report.text} {words}".strip())
 
 
-def _digest(asked: MDNRequest, facts: Facts, default: DigestAlgorithm) -> DigestAlgorithm:
-    """First supported of signed-receipt-micalg, else the message's own (MDN-14, HDR-24)."""
-    of_message = next((layer.digest for layer in facts.layers if layer.digest), None)
-    digest = asked.digest or of_message or default
-    return digest if digest in SUPPORTED_DIGESTS else default
+def _digest(asked: MDNRequest, facts: Facts, policy: InboundPolicy) -> DigestAlgorithm:
+    """First listed digest that the connection allows, else the message's own (MDN-14, HDR-24).
+
+    Where the sender lists none that may sign here, the MDN is signed all the same (REQ-07).
+    """
+    allowed = policy.digests & SUPPORTED_DIGESTS
+    of_message = next((layer.digest for layer in facts.layers if layer.digest in allowed), None)
+    return asked.signing_digest(allowed) or of_message or policy.default_digest

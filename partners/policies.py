@@ -7,7 +7,7 @@ parsed once (``partners.parsed``), and what is in use is decided for the moment 
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -28,7 +28,7 @@ from as2gateway.policy import (
     OutboundPolicy,
     SigningKey,
 )
-from as2gateway.quirks import MICVariant, Quirks
+from as2gateway.quirks import from_plain, to_plain
 from partners.models import Connection, KeyPair, Organization, accepted, in_use
 from partners.models.connections import NONE
 from partners.parsed import parse_certificate, private_key_of
@@ -145,7 +145,7 @@ def engine_name(connection: Connection) -> str:
 def snapshot(connection: Connection, policy: InboundPolicy | OutboundPolicy) -> dict[str, object]:
     """Return what a message is made or judged by, for JSON: names and fingerprints, no keys."""
     facts = _inbound(policy) if isinstance(policy, InboundPolicy) else _outbound(policy)
-    if quirks := _quirks(policy.quirks):
+    if quirks := to_plain(policy.quirks):
         facts["quirks"] = quirks
     return {"engine": engine_name(connection), **facts}
 
@@ -153,15 +153,13 @@ def snapshot(connection: Connection, policy: InboundPolicy | OutboundPolicy) -> 
 def as_built(as2_from: str, as2_to: str, facts: Mapping[str, Any]) -> OutboundPolicy:
     """Return the policy that a snapshot was taken of, as far as it decided on octets: no keys."""
     sign, encrypt = facts["sign"], facts["encrypt"]
-    quirks = dict(facts.get("quirks", {}))
-    tolerances = frozenset(map(MICVariant, quirks.pop("mic_tolerances", ())))
     return OutboundPolicy(
         as2_from=as2_from,
         as2_to=as2_to,
         sign=None if sign == NONE else DigestAlgorithm(sign),
         encrypt=None if encrypt == NONE else CipherAlgorithm(encrypt),
         compress=Compression(facts["compress"]),
-        quirks=Quirks(mic_tolerances=tolerances, **quirks),
+        quirks=from_plain(facts.get("quirks", {})),
     )
 
 
@@ -188,16 +186,6 @@ def _outbound(policy: OutboundPolicy) -> dict[str, object]:
         "key_transport": policy.key_transport,
         "sign_with": sign_with.certificate.fingerprint if sign_with else None,
         "encrypt_to": encrypt_to.fingerprint if encrypt_to else None,
-    }
-
-
-def _quirks(quirks: Quirks) -> dict[str, object]:
-    """Return those that are switched on; all of them are off by default."""
-    values = {each.name: getattr(quirks, each.name) for each in fields(quirks)}
-    return {
-        name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in values.items()
-        if value
     }
 
 

@@ -56,8 +56,10 @@ class Frame:
     levels: tuple[tuple[int, bytes], ...]
     #: identifier octet of the string if it is primitive
     string: int
-    #: octets that follow the innermost level: known only when the string has been written
+    #: octets of the tail: known only when the string has been written
     tail_length: int = 0
+    #: how many of the levels, from inside, have ended before the tail
+    closed: int = 1
 
     def length(self, length: int) -> int:
         """Octets of everything around a string of ``length`` octets, and the string."""
@@ -80,10 +82,11 @@ class Frame:
     def _definite_head(self, length: int) -> bytes:
         head = der.header(self.string, length)
         inside = length
-        for tag, before in reversed(self.levels):
+        for depth, (tag, before) in enumerate(reversed(self.levels), 1):
             head = before + head
             head = der.header(tag, len(head) + inside) + head
-            inside = length + self.tail_length
+            if depth >= self.closed:
+                inside = length + self.tail_length
         return head
 
     def _definite(
@@ -99,8 +102,9 @@ class Frame:
         yield b"".join(bytes((tag,)) + der.INDEFINITE + before for tag, before in levels)
         for segment in _regroup(chunks):
             yield der.octet_string(segment)
-        # The string and the level around it end before the tail.
-        yield der.END_OF_CONTENTS * 2 + tail() + der.END_OF_CONTENTS * (len(levels) - 2)
+        # The string ends before the tail, and the levels around it that do.
+        before = 1 + self.closed
+        yield der.END_OF_CONTENTS * before + tail() + der.END_OF_CONTENTS * (len(levels) - before)
 
 
 def counted(chunks: Iterable[bytes], length: int | None) -> Iterator[bytes]:

@@ -149,35 +149,54 @@ def encrypt(  # noqa: PLR0913, PLR0917  all that makes one EnvelopedData differ 
     cipher: CipherAlgorithm,
     transport: KeyTransport,
     entropy: Callable[[int], bytes],
+    *,
+    append_tag: bool = False,
 ) -> Iterator[bytes]:
     """Write a ContentInfo: DER if the length of the clear octets is known.
 
-    With EnvelopedData, or AuthEnvelopedData for a cipher that authenticates. Raises ValueError for
-    a certificate that cannot be encrypted to, and, while it is iterated, for chunks that are not
-    ``length`` octets.
+    With EnvelopedData, or AuthEnvelopedData for a cipher that authenticates, unless its tag is to
+    be appended to the octets. Raises ValueError for a certificate that cannot be encrypted to,
+    and, while it is iterated, for chunks that are not ``length`` octets.
     """
     key = entropy(cipher.key_size)
     content_cipher = ContentCipher.new(cipher, entropy)
-    frame = _frame(recipients.recipient_info(to, transport, key), content_cipher)
+    tagged = cipher.authenticates and not append_tag
+    frame = _frame(recipients.recipient_info(to, transport, key), content_cipher, tagged=tagged)
     sealer = Sealer(content_cipher, key)
     sealed_length = None if length is None else content_cipher.sealed_length(length)
-    sealed = sealer.seal(counted(chunks, length))
-    if not cipher.authenticates:
-        return frame.write(sealed, sealed_length)
-    return frame.write(sealed, sealed_length, lambda: der.octet_string(sealer.tag))
+    sealed: Iterator[bytes] = sealer.seal(counted(chunks, length))
+    if tagged:
+        return frame.write(sealed, sealed_length, lambda: der.octet_string(sealer.tag))
+    if cipher.authenticates:
+        sealed = _with_tag(sealed, sealer)
+        sealed_length = None if sealed_length is None else sealed_length + content_cipher.tag_length
+    return frame.write(sealed, sealed_length)
+
+
+def _with_tag(sealed: Iterator[bytes], sealer: Sealer) -> Iterator[bytes]:
+    yield from sealed
+    yield sealer.tag
 
 
 def encrypted_length(
-    length: int, to: Certificate, cipher: CipherAlgorithm, transport: KeyTransport
+    length: int,
+    to: Certificate,
+    cipher: CipherAlgorithm,
+    transport: KeyTransport,
+    *,
+    append_tag: bool = False,
 ) -> int:
     """Octets that ``encrypt`` makes of ``length`` clear octets."""
     content_cipher = ContentCipher.new(cipher, bytes)
     info = bytes(recipients.recipient_info_length(to, transport))
-    return _frame(info, content_cipher).length(content_cipher.sealed_length(length))
+    sealed_length = content_cipher.sealed_length(length)
+    tagged = cipher.authenticates and not append_tag
+    if append_tag:
+        sealed_length += content_cipher.tag_length
+    return _frame(info, content_cipher, tagged=tagged).length(sealed_length)
 
 
-def _frame(recipient_info: bytes, cipher: ContentCipher) -> Frame:
-    tagged = cipher.algorithm.authenticates
+def _frame(recipient_info: bytes, cipher: ContentCipher, *, tagged: bool) -> Frame:
     content_type = oids.AUTH_ENVELOPED_DATA if tagged else oids.ENVELOPED_DATA
     return Frame(
         (

@@ -1,6 +1,6 @@
-"""Writing a SignedData: RFC 5652 section 5, detached and in DER, by one signer."""
+"""Writing a SignedData: RFC 5652 section 5, by one signer; detached, or with its content."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from as2gateway import der
 from as2gateway.algorithms import DigestAlgorithm, SignatureScheme
 from as2gateway.cms import oids, signatures
+from as2gateway.cms.content import Frame
 from as2gateway.policy import SigningKey
 
 
@@ -18,53 +19,111 @@ def sign(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: dateti
     ``digest`` is that of the content in ``algorithm``. Raises ValueError for an RSA key too short
     for its scheme.
     """
-    attributes = _attributes(digest, now)
-    signature = signatures.make(key, algorithm, der.element(der.SET, attributes))
-    return _encode(algorithm, key, attributes, signature)
+    return _detached(algorithm, _signed_part(digest, algorithm, key, now))
 
 
 def signature_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
     """Octets that ``sign`` makes; None where the length of a signature varies (ECDSA)."""
+    length = _signed_part_length(algorithm, key, now)
+    return None if length is None else len(_detached(algorithm, bytes(length)))
+
+
+def enclose(  # noqa: PLR0913, PLR0917  all that makes one SignedData differ from another
+    chunks: Iterable[bytes],
+    length: int | None,
+    digest: Callable[[], bytes],
+    algorithm: DigestAlgorithm,
+    key: SigningKey,
+    now: datetime,
+) -> Iterator[bytes]:
+    """Write a ContentInfo with a SignedData that has its content inside (RFC 8551 §3.5.2).
+
+    DER if ``length``, that of the content, and that of the signature are known. ``digest`` is asked
+    when the last chunk has been taken.
+    """
+    tail_length = _signed_part_length(algorithm, key, now)
+    frame = _enclosing(algorithm, tail_length or 0)
+    known = None if tail_length is None else length
+    return frame.write(chunks, known, lambda: _signed_part(digest(), algorithm, key, now))
+
+
+def enclosed_length(
+    length: int, algorithm: DigestAlgorithm, key: SigningKey, now: datetime
+) -> int | None:
+    """Octets that ``enclose`` makes of ``length`` octets; None where that varies (ECDSA)."""
+    tail_length = _signed_part_length(algorithm, key, now)
+    return None if tail_length is None else _enclosing(algorithm, tail_length).length(length)
+
+
+def _enclosing(algorithm: DigestAlgorithm, tail_length: int) -> Frame:
+    return Frame(
+        (
+            (der.SEQUENCE, _SIGNED_DATA),
+            (_CONTEXT, b""),
+            (der.SEQUENCE, _VERSION + der.element(der.SET, _DIGEST_IDENTIFIERS[algorithm])),
+            (der.SEQUENCE, _DATA),
+            (_CONTEXT, b""),
+        ),
+        der.OCTET_STRING,
+        tail_length,
+        closed=2,
+    )
+
+
+def _detached(algorithm: DigestAlgorithm, signed_part: bytes) -> bytes:
+    signed = der.sequence(
+        _VERSION,
+        der.element(der.SET, _DIGEST_IDENTIFIERS[algorithm]),
+        der.sequence(_DATA),
+        signed_part,
+    )
+    return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
+
+
+def _signed_part(
+    digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime
+) -> bytes:
+    """Certificates and SignerInfos: what follows the content."""
+    attributes = _attributes(digest, algorithm, key, now)
+    signature = signatures.make(key, algorithm, der.element(der.SET, attributes))
+    return _encode(algorithm, key, attributes, signature)
+
+
+def _signed_part_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
     if not isinstance(key.private_key, RSAPrivateKey):
         return None
-    attributes = _attributes(bytes(algorithm.size), now)
+    attributes = _attributes(bytes(algorithm.size), algorithm, key, now)
     signature = bytes((key.private_key.key_size + 7) // 8)
     return len(_encode(algorithm, key, attributes, signature))
 
 
-def _attributes(digest: bytes, now: datetime) -> bytes:
+def _attributes(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> bytes:
     """Contents of the signed attributes, in DER's order (CMS-11)."""
-    return b"".join(
-        sorted(
-            (
-                der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
-                der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
-                der.sequence(_SIGNING_TIME, der.set_of([der.time(now)])),
-            )
-        )
-    )
+    attributes = [
+        der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
+        der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
+        der.sequence(_SIGNING_TIME, der.set_of([der.time(now)])),
+    ]
+    if key.protect_algorithms:
+        # RFC 6211 §2: the signature's algorithm under an implicit tag, so without its own
+        named = bytes((_CONTEXT + 1,)) + _signature_identifier(algorithm, key)[1:]
+        protection = der.sequence(_DIGEST_IDENTIFIERS[algorithm], named)
+        attributes.append(der.sequence(_ALGORITHM_PROTECTION, der.set_of([protection])))
+    return b"".join(sorted(attributes))
 
 
 def _encode(
     algorithm: DigestAlgorithm, key: SigningKey, attributes: bytes, signature: bytes
 ) -> bytes:
-    digest_identifier = _DIGEST_IDENTIFIERS[algorithm]
     signer = der.sequence(
         _VERSION,
         key.certificate.issuer_and_serial,
-        digest_identifier,
+        _DIGEST_IDENTIFIERS[algorithm],
         der.element(_CONTEXT, attributes),
         _signature_identifier(algorithm, key),
         der.octet_string(signature),
     )
-    signed = der.sequence(
-        _VERSION,
-        der.element(der.SET, digest_identifier),
-        der.sequence(_DATA),
-        _certificates(key),
-        der.element(der.SET, signer),
-    )
-    return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
+    return _certificates(key) + der.element(der.SET, signer)
 
 
 def _certificates(key: SigningKey) -> bytes:
@@ -96,6 +155,7 @@ _SIGNED_DATA = der.oid(oids.SIGNED_DATA)
 _CONTENT_TYPE = der.oid(oids.CONTENT_TYPE)
 _MESSAGE_DIGEST = der.oid(oids.MESSAGE_DIGEST)
 _SIGNING_TIME = der.oid(oids.SIGNING_TIME)
+_ALGORITHM_PROTECTION = der.oid(oids.ALGORITHM_PROTECTION)
 
 #: parameters absent (RFC 3370 §2.1, RFC 5754 §2, CMS-06)
 _DIGEST_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(

@@ -6,7 +6,6 @@ ASCII and CR LF throughout, nothing folded; what a partner wrote is made safe fo
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -74,9 +73,7 @@ def _sign(
     frame = SignedEntity(boundary, _micalg(report, digest), "base64" if quirks.base64 else "binary")
     running = digest.new()
     running.update(part)
-    if quirks.omit_certificates:
-        key = replace(key, enclose=False)
-    signature = signing.sign(running.digest(), digest, key, now)
+    signature = signing.sign(running.digest(), digest, key.with_quirks(quirks), now)
     if quirks.base64:
         signature = encode_base64(signature)
     return frame.content_type, frame.opening + part + frame.middle + signature + frame.closing
@@ -150,13 +147,13 @@ def _write_fields(report: MDNReport) -> bytes:
 
 def _micalg(report: MDNReport, digest: DigestAlgorithm) -> str:
     """Repeat the requester's spelling, where it is of the digest that signs (MIC-08, MDN-14)."""
-    spelling = report.mic_spelling or ""
-    try:
-        same = DigestAlgorithm.parse(spelling) is digest
-    except ValueError:
-        same = False
-    if same:
-        return spelling
+    for spelling in (report.signature_spelling, report.mic_spelling):
+        try:
+            same = DigestAlgorithm.parse(spelling or "") is digest
+        except ValueError:
+            continue
+        if same and spelling:
+            return spelling
     return digest.rfc3851_name if report.quirks.rfc3851_names else digest.wire_name
 
 

@@ -25,6 +25,8 @@ class MDNReport:
     mic: MIC | None = None
     #: how the requester spelt the MIC's algorithm (MIC-08)
     mic_spelling: str | None = None
+    #: how the requester spelt the digest that signs
+    signature_spelling: str | None = None
     #: what went wrong, in words that a partner may read
     text: str = ""
     reporting_ua: str = ""

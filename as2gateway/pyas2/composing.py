@@ -23,6 +23,7 @@ from as2gateway.headers import Headers
 from as2gateway.policy import OutboundPolicy, PayloadInfo, SigningKey
 from as2gateway.pyas2.library import Message, Organization, Partner, canonicalize
 from as2gateway.pyas2.oscrypto.asymmetric import Certificate
+from as2gateway.quirks import Quirks
 from as2gateway.send import http_headers, kept_digests
 
 _CIPHERS: Mapping[CipherAlgorithm, str] = MappingProxyType(
@@ -126,6 +127,25 @@ def digest_name(digest: DigestAlgorithm) -> str:
     return digest.value.replace("-", "")
 
 
+def beyond(quirks: Quirks) -> tuple[str, ...]:
+    """Quirks that are switched on, change what is written, and are not in pyas2lib's power."""
+    return tuple(name for name in _QUIRKS_OF_WRITING if getattr(quirks, name))
+
+
+#: Those of transport, of what is read and of what is forgiven are no matter of an engine's.
+_QUIRKS_OF_WRITING = (
+    "base64",
+    "rfc3851_names",
+    "omit_certificates",
+    "enclose_chain",
+    "algorithm_protection",
+    "opaque_signature",
+    "appended_gcm_tag",
+    "check_key_usage",
+    "bare_filename",
+)
+
+
 def check(policy: OutboundPolicy) -> None:
     """Raise ValueError for a policy that pyas2lib cannot fulfil, whatever the keys are."""
     for asked, what in _beyond(policy):
@@ -135,6 +155,8 @@ def check(policy: OutboundPolicy) -> None:
 
 def _beyond(policy: OutboundPolicy) -> Iterator[tuple[bool, str]]:
     """What pyas2lib does not do, and whether it is asked for."""
+    for name in beyond(policy.quirks):
+        yield True, f"does not know the quirk {name}"
     if policy.sign is not None:
         yield policy.compress is Compression.AFTER_SIGNING, "compresses before it signs only"
         key = policy.sign_with

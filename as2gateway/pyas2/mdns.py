@@ -16,7 +16,7 @@ from as2gateway.engine import BuiltMDN, Stamp
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport, build_mdn
 from as2gateway.policy import SigningKey
-from as2gateway.pyas2.composing import can_sign, digest_name, organization
+from as2gateway.pyas2.composing import beyond, can_sign, digest_name, organization
 from as2gateway.pyas2.library import Mdn, Message, Partner
 
 _BRACKETED = re.compile(r"<[\x20-\x7e]*>")
@@ -68,7 +68,7 @@ def _is_writable(report: MDNReport, sign_with: SigningKey | None) -> bool:
     """
     if _BRACKETED.fullmatch(report.original_message_id or "") is None:
         return False
-    return sign_with is None or can_sign(sign_with)
+    return sign_with is None or (can_sign(sign_with) and not beyond(report.quirks))
 
 
 def _answered(report: MDNReport, text: str, sign_with: SigningKey | None) -> Any:

@@ -122,10 +122,18 @@ class _Signed:
         yield from inner.feed(covered)
         yield from inner.end()
         if self._message.mic is None:  # of nested signatures, the innermost (MIC-03)
-            self._message.mic = mic
+            self._message.mic = self._returned(covered, mic)
         return LayerFacts(
             LayerKind.SIGNED, digest=mic.algorithm, certificate=certificate.fingerprint
         )
+
+    def _returned(self, covered: bytes, mic: MIC) -> MIC:
+        """The MIC to return: by quirk in the digest that was asked for, not the signature's."""
+        for algorithm in self._message.also:
+            running = RunningDigests({algorithm})
+            running.update(covered)
+            return MIC(running.digests[algorithm], algorithm)
+        return mic
 
     def _verify(self, part: bytes) -> tuple[MIC, Certificate]:
         entity = _frame(part, self._octets)

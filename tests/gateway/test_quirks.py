@@ -2,22 +2,39 @@
 
 import base64
 import hashlib
+import json
+import re
 from dataclasses import fields, replace
 
 import pytest
 from asn1crypto import cms as asn1_cms
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm, SignatureScheme
 from as2gateway.disposition import Disposition
 from as2gateway.engine import BuiltMDN, Stamp
 from as2gateway.engines import get_engine
 from as2gateway.errors import UnsupportedMICAlgorithms
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport, read_mdn, verify_mdn
-from as2gateway.policy import Limits, OutboundPolicy
-from as2gateway.quirks import NO_QUIRKS, Quirks
+from as2gateway.mic import MIC
+from as2gateway.policy import Limits, OutboundPolicy, SigningKey
+from as2gateway.quirks import (
+    NAMES,
+    NO_QUIRKS,
+    EmptyAnswer,
+    MICVariant,
+    QuirkError,
+    Quirks,
+    from_plain,
+    to_plain,
+    why,
+)
 from as2gateway.request import MDNRequest, read_request
 from as2gateway.send import MessageComposition
+from tests.factories import certificate
 from tests.gateway.mdns import EXPECTED, key
 from tests.gateway.reading import LEGACY, OPEN, STRICT, accepted, read, read_to_the_end, rejected
 from tests.gateway.test_send import NOW, PLAIN, POLICY, compose, split_signed
@@ -35,6 +52,7 @@ from tests.openssl import cms_decrypt, cms_verify
 
 SHA1, SHA256, SHA512 = DigestAlgorithm.SHA1, DigestAlgorithm.SHA256, DigestAlgorithm.SHA512
 SIGNED = replace(POLICY, encrypt=None)
+KEY = SigningKey(THEIRS.rsa_key, THEIRS.certificate)
 
 
 def test_nothing_is_quirky_by_default() -> None:
@@ -102,6 +120,127 @@ def test_file_names_may_go_without_quotes(name: str, written: str) -> None:
     policy = replace(SIGNED, quirks=Quirks(bare_filename=True))
     _, body, _ = compose(policy, filename=name)
     assert f"Content-Disposition: attachment; filename={written}".encode() in body
+
+
+@pytest.mark.parametrize("scheme", SignatureScheme)
+def test_a_signature_may_name_its_algorithms(scheme: SignatureScheme) -> None:
+    key = replace(KEY, scheme=scheme)
+    quirks = Quirks(algorithm_protection=True)
+    headers, body, composition = compose(replace(SIGNED, sign_with=key, quirks=quirks))
+    part, der = split_signed(headers.encode() + b"\r\n" + body)
+    (signer,) = asn1_cms.ContentInfo.load(der)["content"]["signer_infos"]
+    found = {attribute["type"].dotted: attribute["values"] for attribute in signer["signed_attrs"]}
+    (named,) = found["1.2.840.113549.1.9.52"].native
+    assert named["digest_algorithm"]["algorithm"] == "sha256"
+    assert named["signature_algorithm"] == signer["signature_algorithm"].native
+    assert cms_verify(der, THEIRS.certificate, part) == part
+    assert isinstance(composition, MessageComposition)
+    assert composition.length == len(body)
+    assert read(headers, [body], LEGACY)[0] == PAYLOAD
+
+
+def test_certificates_above_ours_go_along_only_if_they_are_wanted() -> None:
+    key = replace(KEY, chain=(OURS.certificate,))
+    for wanted, count in ((False, 1), (True, 2)):
+        policy = replace(SIGNED, sign_with=key, quirks=Quirks(enclose_chain=wanted))
+        headers, body, _ = compose(policy)
+        _, der = split_signed(headers.encode() + b"\r\n" + body)
+        assert len(asn1_cms.ContentInfo.load(der)["content"]["certificates"]) == count
+
+
+@pytest.mark.parametrize("size", [0, 850, 300_000])
+@pytest.mark.parametrize("compress", Compression)
+def test_a_signature_may_hold_its_content(size: int, compress: Compression) -> None:
+    policy = replace(SIGNED, compress=compress, quirks=Quirks(opaque_signature=True))
+    headers, body, composition = compose(policy, bytes(size))
+    payload, verdict = read(headers, [body], LEGACY)
+    assert payload == bytes(size)
+    assert accepted(verdict).facts.mic == MIC(composition.mics[SHA256], SHA256)
+    assert isinstance(composition, MessageComposition)
+    assert composition.length in {None, len(body)}
+    if compress is Compression.NONE:
+        assert "smime-type=signed-data" in (headers.get("Content-Type") or "")
+        content = cms_verify(body, THEIRS.certificate)
+        assert hashlib.sha256(content).digest() == composition.mics[SHA256]
+        assert content.endswith(b"\r\n\r\n" + bytes(size))
+
+
+def test_an_elliptic_signature_that_holds_its_content_verifies() -> None:
+    """Its length is not known before, so it goes out in indefinite lengths."""
+    private_key = ec.generate_private_key(ec.SECP256R1())
+    own = certificate("elliptic", key=private_key)
+    policy = replace(SIGNED, sign_with=SigningKey(private_key, own))
+    _, body, _ = compose(replace(policy, quirks=Quirks(opaque_signature=True)))
+    assert cms_verify(body, own).endswith(PAYLOAD)
+
+
+@pytest.mark.parametrize("size", [0, 15, 100_000])
+def test_the_tag_of_gcm_may_stand_behind_the_octets(size: int) -> None:
+    """As Bouncy Castle writes it; put asunder here by asn1crypto, and opened by cryptography."""
+    policy = replace(
+        PLAIN, sign=None, encrypt=CipherAlgorithm.AES256_GCM, compress=Compression.NONE
+    )
+    policy = replace(policy, encrypt_to=OURS.certificate, quirks=Quirks(appended_gcm_tag=True))
+    headers, body, composition = compose(policy, bytes(size))
+    assert "smime-type=enveloped-data" in (headers.get("Content-Type") or "")
+    enveloped = asn1_cms.ContentInfo.load(body)["content"]
+    wrapped = enveloped["recipient_infos"][0].chosen["encrypted_key"].native
+    info = enveloped["encrypted_content_info"]
+    nonce = info["content_encryption_algorithm"]["parameters"].parsed[0].native
+    key = OURS.rsa_key.decrypt(wrapped, PKCS1v15())
+    entity = AESGCM(key).decrypt(nonce, info["encrypted_content"].native, None)
+    assert entity.endswith(b"\r\n\r\n" + bytes(size))
+    assert isinstance(composition, MessageComposition)
+    assert composition.length == len(body)
+
+
+def test_quirks_of_writing_are_refused_by_an_engine_without_them() -> None:
+    for name in ("base64", "algorithm_protection", "opaque_signature", "bare_filename"):
+        policy = replace(POLICY, quirks=from_plain({name: True}))
+        with pytest.raises(ValueError, match=f"quirk {name}; use the engine native"):
+            get_engine("pyas2lib").check(policy)
+    get_engine("pyas2lib").check(replace(POLICY, quirks=Quirks(chunked=True, accept_md5=True)))
+
+
+# As settings ---------------------------------------------------------------------------------
+
+
+def test_what_is_written_down_is_read_again() -> None:
+    quirks = Quirks(
+        base64=True,
+        mic_tolerances=frozenset({MICVariant.LF, MICVariant.BODY}),
+        empty_answer=EmptyAnswer.NO_CONTENT,
+    )
+    plain = to_plain(quirks)
+    assert plain == {"base64": True, "mic_tolerances": ["body", "lf"], "empty_answer": "204"}
+    assert from_plain(json.loads(json.dumps(plain))) == quirks
+    assert from_plain({"empty_answer": 204, "base64": False}) == replace(
+        NO_QUIRKS, empty_answer=EmptyAnswer.NO_CONTENT
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"bas64": True}, 'unknown quirk "bas64"; did you mean "base64"'),
+        ({"zzz": True}, "known are base64,"),
+        ({"base64": "yes"}, "base64 is true or false, not 'yes'"),
+        ({"empty_answer": 203}, "empty_answer: '203' is not one of 202, 204"),
+        ({"mic_tolerances": "lf"}, "takes a list of entity, body"),
+        ({"mic_tolerances": ["rot13"]}, "'rot13' is not one of entity, body"),
+        ({"chunked": True, "http_1_0": True}, "chunked and http_1_0 exclude each other"),
+        (["base64"], "names and values were expected"),
+    ],
+)
+def test_what_is_no_quirk_is_refused_in_words(given: object, words: str) -> None:
+    with pytest.raises(QuirkError, match=re.escape(words)):
+        from_plain(given)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_quirk_says_what_it_is_for(name: str) -> None:
+    assert why(name).endswith(".")
+    assert len(why(name)) > 60
 
 
 # Receiving -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from asn1crypto import cms
 from django.db import connection as database
 from pytest_django import DjangoAssertNumQueries
 
@@ -107,7 +108,29 @@ def test_the_first_supported_algorithm_signs_the_mdn(connection: Connection) -> 
         "signed-receipt-micalg=optional, whirlpool, SHA512, sha1"
     )
     reply = message().with_fields(Disposition_Notification_Options=options).send()
-    assert "micalg=sha-512" in (reply.headers.get("Content-Type") or "").replace('"', "")
+    assert "micalg=SHA512" in (reply.headers.get("Content-Type") or "").replace('"', "")
+
+
+@pytest.mark.parametrize(
+    ("listed", "accept_sha1", "signed_in"),
+    [
+        ("sha1, SHA512", False, "SHA512"),
+        ("sha1, SHA512", True, "sha1"),
+        ("sha1", False, "sha-256"),
+        ("sha1", True, "sha1"),
+    ],
+)
+def test_an_mdn_is_signed_in_the_first_digest_listed_that_the_connection_allows(
+    connection: Connection, listed: str, accept_sha1: bool, signed_in: str
+) -> None:
+    Connection.objects.update(accept_sha1=accept_sha1)
+    options = f"signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg={listed}"
+    reply = message().with_fields(Disposition_Notification_Options=options).send()
+    assert f"micalg={signed_in};" in (reply.headers.get("Content-Type") or "").replace('"', "")
+    signature = cms.ContentInfo.load(reply.body[reply.body.rindex(b"\r\n\r\n0") + 4 :])["content"]
+    (signer,) = signature["signer_infos"]
+    name = signer["digest_algorithm"]["algorithm"].native
+    assert name == signed_in.lower().replace("-", "")
 
 
 def test_an_mdn_that_cannot_be_signed_goes_out_and_says_so(connection: Connection) -> None:
