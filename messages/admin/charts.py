@@ -104,7 +104,7 @@ def _waits(rows: QuerySet[MDN], start: dt.datetime) -> _Waits:
 def _traffic(days: Sequence[dt.date], counts: _Counts) -> Chart:
     received = [counts.get((day, State.ACCEPTED), 0) for day in days]
     sent = [counts.get((day, State.DELIVERED), 0) for day in days]
-    words = f"{sum(received)} received and {sum(sent)} delivered in {DAYS} days"
+    words = f"{sum(received)} received, {sum(sent)} delivered"
     series = [Series("received", Tone.GOOD, received), Series("delivered", Tone.BUSY, sent)]
     return _draw("Traffic", words, days, series)
 
@@ -112,7 +112,7 @@ def _traffic(days: Sequence[dt.date], counts: _Counts) -> Chart:
 def _failures(days: Sequence[dt.date], counts: _Counts) -> Chart:
     rejected = [counts.get((day, State.REJECTED), 0) for day in days]
     failed = [counts.get((day, State.FAILED), 0) for day in days]
-    words = f"{sum(failed)} failed and {sum(rejected)} rejected in {DAYS} days"
+    words = f"{sum(failed)} failed, {sum(rejected)} rejected"
     series = [Series("failed", Tone.BAD, failed), Series("rejected", Tone.WARN, rejected)]
     return _draw("Failures", words, days, series)
 
@@ -122,7 +122,7 @@ def _latency(days: Sequence[dt.date], waits: _Waits) -> Chart:
     slow = [_slow(waits.get(day, [])) for day in days]
     above = [max(high - low, 0.0) for high, low in zip(slow, middle, strict=True)]
     everything = [each for some in waits.values() for each in some]
-    words = f"half of them within {_seconds(median(everything))}, by day, and 95 % of them"
+    words = f"half within {_seconds(median(everything))}"
     series = [Series("half", Tone.BUSY, middle), Series("95 %", Tone.PLAIN, above)]
     return _draw("Time to the MDN", words, days, series, seconds=True)
 
@@ -157,7 +157,8 @@ def _draw(
             if height:
                 bars.append(Bar(_2(x), _2(top), _2(step * _BAR), _2(height), each.tone, text))
     scale = _seconds(highest) if seconds else f"{highest:g}"
-    return Chart(title, f"{words}; highest {scale}", series, bars, f"{days[0]}", f"{days[-1]}")
+    first, last = (f"{day:%m-%d}" for day in (days[0], days[-1]))
+    return Chart(title, f"{words}; highest {scale}", series, bars, first, last)
 
 
 def _2(value: float) -> float:

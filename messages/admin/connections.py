@@ -16,7 +16,6 @@ from audit.badges import Tone, badge
 from audit.links import link_to, page_of
 from audit.theme import action
 from messages.admin.verdicts import verdict
-from messages.admin.words import moment
 from messages.models import Message, State
 from messages.onboarding import testing
 from partners.admin import ConnectionAdmin
@@ -25,8 +24,18 @@ from partners.models import Confirmation, Connection, Environment, RolloverState
 admin.site.unregister(Connection)
 
 
-#: columns of the board before what messages tell: up to the certificate
-_AFTER: Final = ConnectionAdmin.list_display.index("certificate") + 1
+#: columns of the board that are seen without scrolling: how a connection is, and how it goes
+_FIRST: Final = (
+    "names",
+    "partner",
+    "where",
+    "status",
+    "verdict",
+    "certificate",
+    "next_rollover",
+    "last_success",
+    "last_failure",
+)
 _GOOD: Final = (State.ACCEPTED, State.DELIVERED)
 _BAD: Final = (State.REJECTED, State.FAILED)
 
@@ -34,6 +43,10 @@ _BAD: Final = (State.REJECTED, State.FAILED)
 def _latest(state: State) -> Subquery:
     rows = Message.objects.filter(connection=OuterRef("pk"), state=state)
     return Subquery(rows.order_by("-created_at").values("created_at")[:1])
+
+
+def _minute(at: dt.datetime | None) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M}" if at else "-"
 
 
 def _last(row: Connection, states: Iterable[State]) -> dt.datetime | None:
@@ -47,11 +60,8 @@ class TestableConnectionAdmin(ConnectionAdmin):
 
     actions_detail = ("test_connection", *ConnectionAdmin.actions_detail)
     list_display: tuple[str, ...] = (  # type: ignore[assignment]  # any number of columns
-        *ConnectionAdmin.list_display[:_AFTER],
-        "next_rollover",
-        "last_success",
-        "last_failure",
-        *ConnectionAdmin.list_display[_AFTER:],
+        *_FIRST,
+        *(name for name in ConnectionAdmin.list_display if name not in _FIRST),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -78,7 +88,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
     @admin.display(description="last success (UTC)")
     def last_success(self, row: Connection) -> str:
         """Show when a document last went through, in or out."""
-        return moment(_last(row, _GOOD))
+        return _minute(_last(row, _GOOD))
 
     @admin.display(description="last failure (UTC)")
     def last_failure(self, row: Connection) -> SafeString | str:
@@ -87,7 +97,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
         if failed is None:
             return "-"
         tone = Tone.BAD if well is None or well < failed else Tone.PLAIN
-        return badge(tone, moment(failed))
+        return badge(tone, _minute(failed))
 
     @action(description="Test connection", url_path="test", permissions=["test_connection"])
     def test_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -25,9 +25,9 @@ class Step(StrEnum):
 
 
 _STEPS: Final = {
-    Step.DAY: (TruncDay, dt.timedelta(days=31), "%Y-%m-%d"),
-    Step.WEEK: (TruncWeek, dt.timedelta(weeks=26), "week of %Y-%m-%d"),
-    Step.MONTH: (TruncMonth, dt.timedelta(days=731), "%Y-%m"),
+    Step.DAY: (TruncDay, dt.timedelta(days=31), "31 days", "%Y-%m-%d"),
+    Step.WEEK: (TruncWeek, dt.timedelta(weeks=26), "26 weeks", "week of %Y-%m-%d"),
+    Step.MONTH: (TruncMonth, dt.timedelta(days=731), "24 months", "%Y-%m"),
 }
 _COUNTS: Final = {
     "received": Q(state=State.ACCEPTED),
@@ -66,13 +66,13 @@ class Counts:
     steps: list[tuple[Step, str]]
     titles: list[str]
     tables: list[Table]
-    #: whether the time is that of the list's own filter
-    by_filter: bool
+    #: the time that is counted, in words; empty if it is that of the list's own filter
+    span: str
 
 
 def counts(request: HttpRequest, rows: QuerySet[Message], step: Step, now: dt.datetime) -> Counts:
     """Count the rows of a list; without a filter by time, those of late."""
-    _, span, _ = _STEPS[step]
+    _, span, words, _ = _STEPS[step]
     by_filter = any(name.startswith("created_at") for name in request.GET)
     rows = rows.prefetch_related(None).order_by()
     if not by_filter:
@@ -80,14 +80,14 @@ def counts(request: HttpRequest, rows: QuerySet[Message], step: Step, now: dt.da
     return Counts(
         step=step,
         steps=[(each, _address(request, each)) for each in Step],
-        titles=[*_COUNTS, "rate"],
+        titles=[*_COUNTS, "went well"],
         tables=[
             Table(f"By {step}", _over_time(rows, step)),
             Table("By partner", _by(rows, "partner_name")),
             Table("By kind of document", _by(rows, "edi_standard", "edi_type")),
             Table("By failure", _by(rows.exclude(failure_code=""), "failure_code")),
         ],
-        by_filter=by_filter,
+        span="" if by_filter else words,
     )
 
 
@@ -98,7 +98,7 @@ def _address(request: HttpRequest, step: Step) -> str:
 
 
 def _over_time(rows: QuerySet[Message], step: Step) -> list[Row]:
-    truncate, _, words = _STEPS[step]
+    truncate, _, _, words = _STEPS[step]
     found = rows.annotate(period=truncate("created_at")).values("period")
     ordered = found.annotate(**_aggregates()).order_by("-period")
     return [_row(f"{each['period']:{words}}", each) for each in ordered]

@@ -82,7 +82,7 @@ class RedeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
     search_fields = ("items__number", "documents")
     search_help_text = "A number that was asked for"
     list_select_related = ("connection__organization", "connection__partner")
-    fields = ("connection", "documents", "numbers", ("since", "until"), "reason")
+    fields = ("connection", "documents", "numbers", "since", "until", "reason")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redelivery]:
         """Count what has come in the same query."""
