@@ -59,6 +59,14 @@ serve: $(VENV)/.runtime  ## Run the gateway until Ctrl-C
 bench: setup  ## Measure it
 	$(PY) -m bench
 
+# Documents, and what the faults are drawn from.
+MESSAGES ?= 1000
+SEED ?= $(shell echo $$RANDOM)
+
+.PHONY: chaos
+chaos: setup  ## Let two gateways exchange MESSAGES=1000 while everything breaks, at random by SEED=n
+	$(PY) -m tests.chaos --messages $(MESSAGES) --seed $(SEED) $(CHAOS)
+
 .PHONY: image
 image:  ## Build the container image
 	docker build --tag as2gateway .

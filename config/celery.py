@@ -10,6 +10,7 @@ from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 
 from config.processes import die_with_parent
+from config.pulse import BrokerWatch, WorkerPulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -26,6 +27,8 @@ class GatewayTask(Task):  # type: ignore[type-arg]  # generic in its stubs only
 app = Celery("as2gateway", task_cls=GatewayTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(WorkerPulse)
+app.steps["consumer"].add(BrokerWatch)
 
 
 @setup_logging.connect

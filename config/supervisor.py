@@ -29,19 +29,27 @@ SETTLED: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program to keep running."""
+    """A program to keep running.
+
+    One with a pulse touches that file again and again while it is well (``config.pulse``).
+    """
 
     name: str
     command: Sequence[str]
+    pulse: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Times in seconds: the first and the longest gap before a restart, and the time to stop in."""
+    """Times in seconds: the first and the longest gap before a restart, the time to stop in.
+
+    Last, how long a program may be without a pulse; being started counts as one.
+    """
 
     first_gap: float = 0.5
     longest_gap: float = 30.0
     grace: float = 25.0
+    longest_silence: float = 180.0
 
 
 @dataclass(slots=True)
@@ -53,6 +61,9 @@ class Child:
     started_at: float = 0.0
     start_at: float = 0.0
     failures: int = 0
+    #: the pulse that was seen last, and when it had just changed, by the monotonic clock
+    pulse: int = 0
+    heard_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -84,15 +95,29 @@ class Supervisor:
     def _watch(self) -> None:
         while True:
             waiting = [child.start_at for child in self._children if child.process is None]
-            timeout = (
-                max(0.0, min(waiting) - time.monotonic()) if waiting else self.pace.longest_gap
-            )
+            due = min(waiting, default=float("inf")) - time.monotonic()
+            timeout = min(max(0.0, due), self.pace.longest_gap)
             received = signal.sigtimedwait(WATCHED, timeout)
             if received and received.si_signo in STOP_SIGNALS:
                 logger.info("Asked to stop by %s.", signal.Signals(received.si_signo).name)
                 return
+            self._end_hung()
             self._bury()
             self._start_due()
+
+    def _end_hung(self) -> None:
+        """Kill whoever lives and has no pulse: what hangs in silence never ends by itself."""
+        now = time.monotonic()
+        for child in self._children:
+            if child.program.pulse is None or child.process is None:
+                continue
+            pulse = _changed_at(child.program.pulse)
+            if pulse != child.pulse:
+                child.pulse, child.heard_at = pulse, now
+            elif now - max(child.heard_at, child.started_at) > self.pace.longest_silence:
+                logger.error("%s shows no sign of life and is killed.", child.program.name)
+                child.process.kill()
+                child.process.wait()
 
     def _bury(self) -> None:
         """Notice children that ended, and plan when to start them again."""
@@ -169,6 +194,13 @@ class Supervisor:
 
     def _pid_file(self, child: Child) -> Path:
         return self.run_dir / f"{child.program.name}.pid"
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

@@ -30,7 +30,7 @@ _AHEAD = 60
 _STANDSTILL = 240.0
 _QUIET = 600.0
 #: Seconds of nothing after which the clocks are set ahead, and by how many seconds of theirs.
-_SILENCE, _HELP = 12.0, 7200.0
+_SILENCE, _HELP = 12.0, 3600.0
 
 #: Minutes are seconds here (``clock.RATE``); a partner that is away a hundred times is not lost.
 _SETTINGS: Mapping[str, object] = {

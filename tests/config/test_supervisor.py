@@ -126,3 +126,33 @@ def test_programs_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         pids = [_pid(tmp_path, "p0"), _pid(tmp_path, "p1")]
         supervisor.kill()
         wait_for(lambda: all(_gone(pid) for pid in pids), 20)
+
+
+HANGING = """
+import logging, sys
+from pathlib import Path
+from config.supervisor import Pace, Program, Supervisor
+logging.basicConfig(level=logging.INFO)
+run_dir = Path(sys.argv[1])
+well = run_dir / "well.pulse"
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+beating = "import pathlib, time\\nwhile True: pathlib.Path(%r).touch(); time.sleep(0.1)"
+programs = [
+    Program("hung", [sys.executable, "-c", code], run_dir / "hung.pulse"),
+    Program("well", [sys.executable, "-c", beating % str(well)], well),
+]
+pace = Pace(first_gap=0.05, longest_gap=0.2, grace=1.0, longest_silence=20.0)
+sys.exit(Supervisor(programs, run_dir, pace).run())
+"""
+
+
+def test_a_program_without_a_pulse_is_killed_and_started_again(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HANGING, str(tmp_path)], cwd=ROOT)
+    try:
+        hung, well = _pid(tmp_path, "hung"), _pid(tmp_path, "well")
+        wait_for(lambda: _gone(hung), 120, "the end of what hangs")
+        wait_for(lambda: _pid(tmp_path, "hung") != hung, 120, "another one")
+        assert _pid(tmp_path, "well") == well
+    finally:
+        process.terminate()
+        process.wait()

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from config import pulse
 from config.env import ROOT
 from config.supervisor import Program, Supervisor
 
@@ -56,8 +57,13 @@ def programs(run_dir: Path) -> list[Program]:
         Program(
             "worker",
             (*celery, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            pulse.path_of("worker"),
         ),
-        Program("beat", (*celery, "beat", "--pidfile", "", "--schedule", str(run_dir / "beat"))),
+        Program(
+            "beat",
+            (*celery, "beat", "--pidfile", "", "--schedule", str(run_dir / "beat")),
+            pulse.path_of("beat"),
+        ),
     ]
 
 
