@@ -10,6 +10,7 @@ from typing import Final
 from as2gateway import edi
 from audit.recording import Subject, record
 from audit.tags import Tag
+from messages.literals import Literal
 from messages.models import Direction, Message
 
 #: How far back an acknowledgement is looked for: control numbers start again some day.
@@ -66,7 +67,7 @@ def _answered(
         acknowledged_at__isnull=True,
         created_at__gte=now - REACH,
     )
-    return rows.exclude(edi_ack_number="").order_by("-created_at", "-pk").first()
+    return rows.exclude(edi_ack_number=Literal("")).order_by("-created_at", "-pk").first()
 
 
 def _bare(number: str) -> str:

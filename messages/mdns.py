@@ -28,6 +28,7 @@ from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, verify_mdn
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import returned_mics, settlement
+from messages.literals import Literal
 from messages.models import MDN, Direction, MDNState, Message
 from messages.store import Kind, get_store
 from partners.policies import allowed_digests, limits, verify_certificates
@@ -99,9 +100,9 @@ def find_message(original_message_id: str | None) -> Message | None:
     bare = (original_message_id or "").strip().removeprefix("<").removesuffix(">").strip()
     if not bare or "\0" in bare:
         return None
-    ours = Message.objects.filter(direction=Direction.OUTBOUND)
+    ours = Message.objects.filter(direction=Literal(Direction.OUTBOUND.value)).order_by()
     rows = ours.select_related("connection__organization", "connection__partner")
-    return rows.filter(message_id__in=[f"<{bare}>", bare]).first()
+    return next(iter(rows.filter(message_id__in=[f"<{bare}>", bare])[:1]), None)
 
 
 def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:

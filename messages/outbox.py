@@ -26,6 +26,7 @@ from django.db import IntegrityError
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.failpoints import hit
+from messages.literals import Literal
 from messages.models import Message
 from messages.safe_names import folder_name
 from messages.sending import Origin, enqueue
@@ -116,17 +117,22 @@ def _take(connection: Connection, path: Path) -> int:
 
 
 def _enqueue_once(connection: Connection, file: BinaryIO, key: str, name: str) -> bool:
-    if Message.objects.filter(outbox_key=key).exists():
+    if _is_known(key):
         return False
     # A name need not be UTF-8 on disk; the database takes nothing else.
     filename = os.fsencode(name).decode("utf-8", "replace")
     try:
         enqueue(connection, _read(file), filename, origin=Origin("outbox", outbox_key=key))
     except IntegrityError:
-        if Message.objects.filter(outbox_key=key).exists():
+        if _is_known(key):
             return False
         raise  # it was another constraint, and the file is not a message
     return True
+
+
+def _is_known(key: str) -> bool:
+    """Whether a file with that key is a message already."""
+    return Message.objects.exclude(outbox_key=Literal("")).filter(outbox_key=key).exists()
 
 
 def _read(file: BinaryIO) -> Iterator[bytes]:

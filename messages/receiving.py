@@ -58,6 +58,7 @@ from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.noticing.endpoints import note_old_tls
 from partners.policies import engine_for, limits
+from partners.remembered import rows
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +146,8 @@ def _take_whole(caller: _Caller, raw: Writer) -> Reply:
     failpoints.hit("rx.spooled")
     if is_mdn(caller.headers, raw.head(_HEAD)):
         return _take_mdn(caller.headers, raw, caller.address)
-    return _take(caller.arrival(raw.sha256), raw, caller.address)
+    with rows.held():
+        return _take(caller.arrival(raw.sha256), raw, caller.address)
 
 
 def _body_limits(connection: Connection) -> BodyLimits:

@@ -58,6 +58,7 @@ def by_mdn(row: MDN, disposition: Disposition) -> None:
     if row.state == MDNState.UNMATCHED or row.message is None:
         return
     message = Message.objects.select_for_update().get(pk=row.message.pk)
+    message.connection = row.message.connection
     accepted = row.state == MDNState.VERIFIED and is_acceptance(disposition, message)
     if message.decided_by_mdn or (message.state == State.DELIVERED and not accepted):
         _note_later(message, row, agrees=accepted == (message.state == State.DELIVERED))

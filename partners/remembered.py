@@ -7,7 +7,9 @@ newer than their token, never older. No token (a database without triggers) mean
 """
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,11 +36,28 @@ class _Memory:
     values: dict[Hashable, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The token that a block goes by."""
+
+    token: str | None
+
+
 class Rows:
     """Connections, certificates and key pairs as they are now; for reading, not for saving."""
 
     def __init__(self) -> None:
         self._memory = _Memory()
+        self._held: ContextVar[_Held | None] = ContextVar("held", default=None)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Ask for the token once for a block: all rows in it are of its beginning, or newer."""
+        before = self._held.set(_Held(_token()))
+        try:
+            yield
+        finally:
+            self._held.reset(before)
 
     def connection(self, as2_from: str, as2_to: str) -> Connection | None:
         """Return the connection of a partner's and our AS2 name, with organization and partner."""
@@ -61,7 +80,8 @@ class Rows:
         return self._get((Confirmation, connection.pk), lambda: _unconfirmed(connection))
 
     def _get(self, key: Hashable, load: Callable[[], Value]) -> Value:
-        token = _token()
+        held = self._held.get()
+        token = held.token if held else _token()
         if token is None:
             return load()
         memory = self._memory

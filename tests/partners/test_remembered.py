@@ -145,3 +145,27 @@ def test_installing_waits_for_the_tables(monkeypatch: pytest.MonkeyPatch) -> Non
     with CaptureQueriesContext(database) as queries:
         triggers.install(using="default")
     assert not [query for query in queries if " ON partners_" in query["sql"]]
+
+
+def test_a_block_asks_once_whether_anything_has_changed(connection: Connection, rows: Rows) -> None:
+    url(rows)
+    with CaptureQueriesContext(database) as queries, rows.held():
+        url(rows)
+        rows.certificates(connection)
+        rows.certificates(connection)
+    assert sum("partners_revision" in query["sql"] for query in queries) == 1
+
+
+def test_what_changes_during_a_block_is_seen_after_it(connection: Connection, rows: Rows) -> None:
+    with rows.held():
+        before = url(rows)
+        Connection.objects.update(url="http://new/")
+        assert url(rows) == before
+    assert url(rows) == "http://new/"
+
+
+def test_what_changed_before_a_block_is_seen_in_it(connection: Connection, rows: Rows) -> None:
+    url(rows)
+    Connection.objects.update(url="http://new/")
+    with rows.held():
+        assert url(rows) == "http://new/"

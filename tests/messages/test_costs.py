@@ -1,0 +1,193 @@
+"""What a message costs: queries and syncs, and none of them more the more messages there are.
+
+The numbers may be lowered, and are raised only with a reason.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from messages import delivering, outbox, sending, sweeping
+from messages.models import Delivery, Message, State
+from partners.models import Connection
+from partners.parsed import _private_key, parse_certificate
+from tests import factories
+from tests.messages import sender
+from tests.messages.partner import Partner
+from tests.messages.sender import message
+from tests.messages.servers import serve
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
+
+#: Statements that bound transactions, or say what a commit waits for.
+_NOT_COUNTED = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA", "SET ")
+#: Tables that grow with every message.
+_GROWING = r"(as2_messages_(message|mdn|delivery|attempt|wrappedkey)|audit_auditevent)\b"
+#: How SQLite and PostgreSQL say that all rows are read, of the table or of one connection.
+_READS_ALL = re.compile(
+    rf"SCAN {_GROWING}|Seq Scan on {_GROWING}"
+    r"|SEARCH as2_messages_message USING .*INDEX \w+ \(connection_id=\?\)$"
+)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Collect the queries of a block; they are there when it has ended."""
+    found: list[str] = []
+    with CaptureQueriesContext(database) as queries:
+        yield found
+    found += [q["sql"] for q in queries if not q["sql"].lstrip().startswith(_NOT_COUNTED)]
+
+
+@contextmanager
+def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Collect the names of what is synced."""
+    found: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        found.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", noted)
+        yield found
+
+
+def receive(number: int) -> None:
+    sent = message(b"document %d" % number, message_id=f"<{number}@amazon.example>")
+    assert sender.disposition(sent.send()) == "processed"
+
+
+def test_a_received_message_costs_few_queries(connection: Connection) -> None:
+    receive(1)
+    with counted() as queries:
+        receive(2)
+    assert len(queries) <= 10, "\n".join(queries)
+
+
+def test_a_duplicate_costs_few_queries(connection: Connection) -> None:
+    sent = message()
+    sent.send()
+    with counted() as queries:
+        sent.send()
+    assert len(queries) <= 6, "\n".join(queries)
+
+
+def test_deliveries_cost_fewer_queries_together(connection: Connection) -> None:
+    for number in range(10):
+        receive(number)
+    with counted() as queries:
+        assert delivering.deliver_due() == 10
+    assert len(queries) <= 6 + 10, "\n".join(queries)
+    assert Delivery.objects.filter(state="done").count() == 10
+
+
+def send(url: str) -> Message:
+    """Take a document over and send it."""
+    row = sending.enqueue(Connection.objects.get(), [b"order"], "order.edi")
+    sending.send(row.pk)
+    row.refresh_from_db()
+    assert row.state == State.DELIVERED, (url, row.failure_text)
+    return row
+
+
+def test_a_sent_message_costs_few_queries() -> None:
+    with serve(Partner().answers) as peer:
+        factories.connection(url=peer.url)
+        send(peer.url)
+        with counted() as queries:
+            send(peer.url)
+    assert len(queries) <= 25, "\n".join(queries)
+
+
+def test_a_received_message_is_synced_once_each_file_and_their_folder_once(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(1)
+    with synced(monkeypatch) as names:
+        receive(2)
+    kinds = [name.rpartition(".")[2] for name in names]
+    assert kinds[:3] == ["raw", "payload", "mdn"]
+    assert len(kinds) == 4
+
+
+def test_a_batch_of_deliveries_syncs_its_folder_twice(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        receive(number)
+    delivering.deliver_due()  # the first one makes the folder
+    for number in range(10, 20):
+        receive(number)
+    with synced(monkeypatch) as names:
+        delivering.deliver_due()
+    assert len([name for name in names if name.startswith(".tmp-")]) == 10
+    assert len(names) == 10 + 2
+
+
+def test_keys_and_certificates_are_parsed_once(connection: Connection) -> None:
+    receive(1)
+    before = (_private_key.cache_info().misses, parse_certificate.cache_info().misses)
+    receive(2)
+    assert (_private_key.cache_info().misses, parse_certificate.cache_info().misses) == before
+
+
+@contextmanager
+def explained() -> Iterator[list[str]]:
+    """Collect statements that read all rows of a growing table, as the database plans them."""
+    found: list[str] = []
+
+    def ask(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+            with database.cursor() as cursor:
+                cursor.cursor.execute(f"{explain} {sql}", params)
+                steps = [str(row[-1]) for row in cursor.cursor.fetchall()]
+            found.extend(f"{step}: {sql}" for step in steps if _READS_ALL.search(step))
+        return execute(sql, params, many, context)
+
+    explain = "EXPLAIN" if database.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # tables of tests are small
+    with database.execute_wrapper(ask):
+        yield found
+
+
+def test_no_step_of_a_received_message_reads_all_that_came_before(connection: Connection) -> None:
+    receive(1)
+    pk = Delivery.objects.get().pk
+    with explained() as whole:
+        receive(2)
+        message(b"document 2", message_id="<2@amazon.example>").send()
+        delivering.deliver(pk)
+        delivering.deliver_due()
+        sweeping.sweep()
+    assert whole == []
+
+
+def test_no_step_of_a_sent_message_reads_all_that_went_before(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AS2_OUTBOX = tmp_path / "outbox"
+    monkeypatch.setattr(outbox, "QUIET", 0.0)
+    with serve(Partner().answers) as peer:
+        folder = outbox.folder_of(factories.connection(url=peer.url))
+        folder.mkdir(parents=True)
+        (folder / "order.edi").write_bytes(b"order")
+        with explained() as taking:
+            assert outbox.scan() == 1
+        row = Message.objects.get()
+        with explained() as sent:
+            sending.send(row.pk)
+    row.refresh_from_db()
+    assert row.state == State.DELIVERED
+    assert taking + sent == []
