@@ -211,7 +211,7 @@ def from_plain(given: object) -> Quirks:
     return Quirks(**{str(name): _value(str(name), value) for name, value in given.items()})
 
 
-def _value(name: str, value: object) -> object:
+def _value(name: str, value: object) -> Any:
     if name not in NAMES:
         nearest = difflib.get_close_matches(name, NAMES, n=1)
         hint = f'did you mean "{nearest[0]}"?' if nearest else f"known are {', '.join(NAMES)}"

@@ -30,7 +30,7 @@ from messages.replies import Reply
 from messages.store import get_store
 from messages.transport import Answer, TransportError
 from partners.models import Connection
-from partners.policies import announced_features, engine_for, signing_key
+from partners.policies import announced_features, engine_for, signing_key_for
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Draft:
 def draft(arrival: Arrival, asked: MDNRequest, facts: Facts, error: AS2Error | None) -> Draft:
     """Build the MDN that was asked for. It is signed if that was asked for, whatever it says."""
     organization = arrival.connection.organization
-    key = signing_key(organization, arrival.now) if asked.signed else None
+    key = signing_key_for(arrival.connection, arrival.now) if asked.signed else None
     report = replace(_report(arrival.request, facts, error), quirks=arrival.policy.quirks)
     if facts.mic and asked.failure_optional:
         # Another digest than those listed is never taken silently (MIC-06).

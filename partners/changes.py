@@ -149,9 +149,15 @@ def _plain(value: object) -> Plain:
         return value
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict):  # the special needs of a connection
+        return [f"{name}: {_words(_plain_item(each))}" for name, each in sorted(value.items())]
     if isinstance(value, list):  # the chain of a key pair
         return [hashlib.sha256(base64.b64decode(der)).hexdigest()[:16] for der in value]
     return str(value)
+
+
+def _plain_item(value: object) -> Plain:
+    return [str(each) for each in value] if isinstance(value, list) else _plain(value)
 
 
 def _masked(value: Plain) -> Plain:

@@ -6,10 +6,12 @@ Files in the store are not this module's: Fernet holds a value in memory as a wh
 """
 
 import base64
+import dataclasses
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -85,6 +87,22 @@ def _key_id(key: str) -> bytes:
     return hashlib.sha256(base64.urlsafe_b64decode(key)).digest()[:KEY_ID_SIZE]
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A sealed value, opened only where it is used: a row is read without any key."""
+
+    sealed: bytes = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(cls, value: bytes) -> Self:
+        """Seal a value by the first key of the ring."""
+        return cls(key_ring().seal(value))
+
+    def open(self) -> bytes:
+        """Open it. Raises KeyRingError."""
+        return key_ring().open(self.sealed)
+
+
 class EncryptedBinaryField(models.BinaryField):  # type: ignore[type-arg]  # generic only in stubs
     """Bytes that are encrypted in the database, in fixtures and in backups of either.
 
@@ -117,3 +135,31 @@ class EncryptedBinaryField(models.BinaryField):  # type: ignore[type-arg]  # gen
         if lookup_name != "isnull":
             raise FieldError(f"{self.name} is encrypted and cannot be searched by {lookup_name!r}.")
         return super().get_lookup(lookup_name)
+
+
+class SecretField(EncryptedBinaryField):
+    """The same, as a ``Secret``: rows can be read and saved while its key is missing."""
+
+    def get_prep_value(self, value: "Secret | bytes | None") -> bytes | None:
+        """Give the database what is sealed; bare bytes, of a rotation, are sealed first."""
+        return value.sealed if isinstance(value, Secret) else super().get_prep_value(value)
+
+    def from_db_value(  # type: ignore[override]  # a Secret in place of the bytes
+        self,
+        value: bytes | memoryview | None,
+        _expression: object,
+        _connection: BaseDatabaseWrapper,
+    ) -> Secret | None:
+        """Leave it sealed."""
+        return None if value is None else Secret(bytes(value))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Write it down sealed."""
+        secret: Secret | None = self.value_from_object(obj)
+        return "" if secret is None else base64.b64encode(secret.sealed).decode()
+
+    def to_python(self, value: "Secret | str | None") -> Secret | None:  # type: ignore[override]  # the same
+        """Read what ``dumpdata`` wrote."""
+        if isinstance(value, str):
+            return Secret(base64.b64decode(value)) if value else None
+        return value

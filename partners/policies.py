@@ -5,6 +5,7 @@ are read again when any of them changed (``partners.remembered``), octets that c
 parsed once (``partners.parsed``), and what is in use is decided for the moment of each message.
 """
 
+import base64
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.conf import settings
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.algorithms import (
+    CipherAlgorithm,
+    Compression,
+    DigestAlgorithm,
+    KeyTransport,
+    SignatureScheme,
+)
 from as2gateway.certificates import Certificate
 from as2gateway.engine import Engine
 from as2gateway.engines import get_engine
@@ -46,7 +53,7 @@ def find_connection(as2_from: str, as2_to: str) -> Connection | None:
 
 def inbound_policy(connection: Connection, now: dt.datetime) -> InboundPolicy:
     """Say what a message of this partner must be, with the keys that read it at this moment."""
-    sign = _digest(connection)
+    sign, needs = _digest(connection), connection.needs
     return InboundPolicy(
         as2_from=connection.as2_id,
         as2_to=connection.organization.as2_id,
@@ -58,12 +65,13 @@ def inbound_policy(connection: Connection, now: dt.datetime) -> InboundPolicy:
         decrypt_with=decryption_keys(connection.organization, now),
         require_signed_attributes=connection.require_signed_attributes,
         default_digest=sign or DigestAlgorithm.SHA256,
+        quirks=needs,
     )
 
 
 def outbound_policy(connection: Connection, now: dt.datetime) -> OutboundPolicy:
     """Say how a message to this partner is built; raises PolicyError if a key for it is missing."""
-    sign = _digest(connection)
+    sign, needs = _digest(connection), connection.needs
     cipher = None if connection.encrypt == NONE else CipherAlgorithm(connection.encrypt)
     return OutboundPolicy(
         as2_from=connection.organization.as2_id,
@@ -76,6 +84,9 @@ def outbound_policy(connection: Connection, now: dt.datetime) -> OutboundPolicy:
         mdn_url=f"{settings.AS2_BASE_URL}/as2" if connection.mdn == MDNMode.ASYNC else "",
         sign_with=_required_signing_key(connection, now) if sign else None,
         encrypt_to=_encrypt_certificate(connection, now) if cipher else None,
+        key_transport=KeyTransport(connection.key_transport),
+        require_key_usage=needs.check_key_usage,
+        quirks=needs,
         features=announced_features(connection),
     )
 
@@ -84,15 +95,23 @@ def announced_features(connection: Connection) -> frozenset[Feature]:
     """What every message and MDN of this connection says that we can do (RFC 6017).
 
     Nothing by default; a partner with whom certificates are exchanged has to be told, and whoever
-    is told anything is told all of it (HDR-12).
+    is told anything is told all of it that the connection's settings allow (HDR-12).
     """
-    return frozenset(Feature) if connection.certificate_exchange else frozenset()
+    if not (connection.certificate_exchange or connection.announce_features):
+        return frozenset()
+    lacking = {
+        Feature.CERTIFICATE_EXCHANGE: not connection.certificate_exchange,
+        # What is sent again under another name cannot be told from a new message (REL-11).
+        Feature.RELIABILITY: connection.needs.new_message_id,
+    }
+    return frozenset(each for each in Feature if not lacking.get(each))
 
 
 def allowed_digests(connection: Connection) -> frozenset[DigestAlgorithm]:
-    """Digests this partner may sign with; SHA-1 only where it is agreed (SEC-11)."""
-    agreed = connection.accept_sha1 or connection.sign == DigestAlgorithm.SHA1
-    return MODERN_DIGESTS | {DigestAlgorithm.SHA1} if agreed else MODERN_DIGESTS
+    """Digests this partner may sign with; SHA-1 and MD5 only where it is agreed (SEC-11)."""
+    sha1 = connection.accept_sha1 or connection.sign == DigestAlgorithm.SHA1
+    agreed = {DigestAlgorithm.SHA1: sha1, DigestAlgorithm.MD5: connection.needs.accept_md5}
+    return MODERN_DIGESTS | {digest for digest, is_so in agreed.items() if is_so}
 
 
 def allowed_ciphers(connection: Connection) -> frozenset[CipherAlgorithm]:
@@ -124,7 +143,15 @@ def signing_key(organization: Organization, now: dt.datetime) -> SigningKey | No
     pair = _signing_pair(organization, now)
     if pair is None:
         return None
-    return SigningKey(private_key_of(pair), parse_certificate(bytes(pair.certificate)))
+    chain = tuple(parse_certificate(base64.b64decode(der)) for der in pair.chain)
+    certificate = parse_certificate(bytes(pair.certificate))
+    return SigningKey(private_key_of(pair), certificate, chain=chain)
+
+
+def signing_key_for(connection: Connection, now: dt.datetime) -> SigningKey | None:
+    """Return the key that signs for a partner, in the scheme that the connection says."""
+    key = signing_key(connection.organization, now)
+    return key and replace(key, scheme=SignatureScheme(connection.signature_scheme))
 
 
 def limits() -> Limits:
@@ -184,6 +211,7 @@ def _outbound(policy: OutboundPolicy) -> dict[str, object]:
         "mdn": policy.mdn,
         "mdn_signed": policy.mdn_signed,
         "key_transport": policy.key_transport,
+        "signature_scheme": sign_with.scheme if sign_with else None,
         "sign_with": sign_with.certificate.fingerprint if sign_with else None,
         "encrypt_to": encrypt_to.fingerprint if encrypt_to else None,
     }
@@ -199,7 +227,7 @@ def _signing_pair(organization: Organization, now: dt.datetime) -> KeyPair | Non
 
 
 def _required_signing_key(connection: Connection, now: dt.datetime) -> SigningKey:
-    key = signing_key(connection.organization, now)
+    key = signing_key_for(connection, now)
     if key is None:
         raise PolicyError(
             f"{connection} signs with {connection.sign}, but organization "

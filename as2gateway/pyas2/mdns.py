@@ -62,11 +62,11 @@ def compose_mdn(
 
 
 def _is_writable(report: MDNReport, sign_with: SigningKey | None) -> bool:
-    """Whether pyas2lib has this kind of signature, and writes the Message-ID as it came (HDR-15).
+    """Whether pyas2lib writes this kind of signature and field, and the Message-ID as it came.
 
-    It puts brackets around whatever it repeats, also around nothing.
+    It puts brackets around whatever it repeats (HDR-15), also around nothing.
     """
-    if _BRACKETED.fullmatch(report.original_message_id or "") is None:
+    if _BRACKETED.fullmatch(report.original_message_id or "") is None or report.features:
         return False
     return sign_with is None or (can_sign(sign_with) and not beyond(report.quirks))
 

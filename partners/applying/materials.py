@@ -25,7 +25,7 @@ class Files:
 
     def key_material(self, settings: Settings) -> KeyMaterial:
         """Read the private key and certificate of a key pair; raises Mistake."""
-        password = self._password(settings)
+        password = self.password(settings)
         if "pkcs12" in settings.places:
             material = self._pkcs12(settings, password)
             place = settings.place_of("pkcs12")
@@ -34,6 +34,24 @@ class Files:
             place = settings.place_of("certificate")
         self._check(settings, place, material.certificate)
         return material
+
+    def password(self, settings: Settings) -> str | None:
+        """Take a password out of the settings; None where there is none. Raises Mistake."""
+        given = {
+            name: settings.values.pop(name)
+            for name in ("password", "password_env", "password_file")
+            if name in settings.values
+        }
+        if len(given) > 1:
+            raise Mistake(settings.place_of(list(given)[1]), f"give only one of {', '.join(given)}")
+        if "password_env" in given:
+            return self._from_environment(settings.place_of("password_env"), given["password_env"])
+        if "password_file" in given:
+            place = settings.place_of("password_file")
+            return (
+                self._read(place, given["password_file"]).decode("utf-8", "replace").rstrip("\r\n")
+            )
+        return given.get("password")
 
     def certificate(self, settings: Settings) -> Certificate:
         """Read a partner's certificate; raises Mistake."""
@@ -91,23 +109,6 @@ class Files:
             importing.check_certificate(certificate, self.now)
         except KeyFileError as error:
             raise Mistake(place, str(error)) from error
-
-    def _password(self, settings: Settings) -> str | None:
-        given = {
-            name: settings.values.pop(name)
-            for name in ("password", "password_env", "password_file")
-            if name in settings.values
-        }
-        if len(given) > 1:
-            raise Mistake(settings.place_of(list(given)[1]), f"give only one of {', '.join(given)}")
-        if "password_env" in given:
-            return self._from_environment(settings.place_of("password_env"), given["password_env"])
-        if "password_file" in given:
-            place = settings.place_of("password_file")
-            return (
-                self._read(place, given["password_file"]).decode("utf-8", "replace").rstrip("\r\n")
-            )
-        return given.get("password")
 
     def _from_environment(self, place: Place, name: str) -> str:
         if name not in self.environ:

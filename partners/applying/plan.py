@@ -38,6 +38,7 @@ from partners.models import (
     Partner,
     PartnerCertificate,
 )
+from partners.models.credentials import sealed_password
 
 Facts = TypeVar("Facts", bound=CertificateFacts)
 
@@ -176,8 +177,8 @@ class Planner:
             return
         known = Connection.objects.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
         row = known.select_related("organization", "partner").first() or Connection()
-        key = self._client_key(owner, settings)
-        self._step(row, settings, organization=owner, partner=partner, **key)
+        more = self._client_key(owner, settings) | self._password(row, wanted)
+        self._step(row, settings, organization=owner, partner=partner, **more)
         try:
             row.clean()
         except ValidationError as error:
@@ -190,7 +191,16 @@ class Planner:
             self._certificate(row, certificate, certificates)
         self._check_feasible(row, settings, certificates.values())
 
-    def _client_key(self, owner: Organization, settings: Settings) -> dict[str, KeyPair | None]:
+    def _password(self, row: Connection, wanted: WantedConnection) -> dict[str, object]:
+        """Seal the password for the URL, unless it is the one that is there."""
+        if wanted.password is None:
+            return {}
+        url = wanted.settings.values.get("url", row.url)
+        if row.keeps_password(wanted.password, url):
+            return {}
+        return sealed_password(wanted.password, url, self._now)
+
+    def _client_key(self, owner: Organization, settings: Settings) -> dict[str, object]:
         """Find the key pair that is named; empty where the file says nothing of it."""
         name = settings.values.pop("tls_client_key", None)
         if not name:

@@ -4,7 +4,7 @@ A key that sets a column has the column's name; its type, choices and limits are
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.conf import settings as installation
@@ -12,12 +12,14 @@ from django.db import models
 
 from as2gateway.certificates import Certificate
 from as2gateway.engines import get_engine
+from as2gateway.quirks import CHOICES, NAMES, QuirkError, from_plain, to_plain
 from as2gateway.tls.trust import parse_pins
 from partners.applying.materials import Files
-from partners.applying.reader import Items, Mistake, Value
+from partners.applying.reader import Items, Mapping, Mistake, Value
 from partners.applying.readers import (
     Key,
     Settings,
+    boolean,
     column,
     items,
     one_of,
@@ -68,6 +70,8 @@ class WantedConnection:
 
     settings: Settings
     certificates: tuple[WantedCertificate, ...]
+    #: for its URL; None where the file says nothing of it
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,11 @@ class Wanted:
 def _columns(model: type[models.Model], leave_out: Sequence[str] = ()) -> list[Key]:
     """Make a key of each column that people set."""
     return [
-        Key(field.name, column(field), required=not (field.blank or field.has_default()))
-        for field in model._meta.concrete_fields  # noqa: SLF001 - Django's public API
-        if field.editable
-        and not isinstance(field, models.AutoField | models.ForeignKey)
-        and field.name not in leave_out
+        Key(each.name, column(each), required=not (each.blank or each.has_default()))
+        for each in model._meta.concrete_fields  # noqa: SLF001 - Django's public API
+        if each.editable
+        and not isinstance(each, models.AutoField | models.ForeignKey)
+        and each.name not in leave_out
     ]
 
 
@@ -136,14 +140,33 @@ def _pins(value: Value) -> str:
     return pins
 
 
+def _quirks(value: Value) -> dict[str, Any]:
+    """Read special needs by name; those that are off are kept, to win over a preset."""
+    if not isinstance(value, Mapping):
+        raise Mistake(value.place, "names and values were expected here")
+    found = {}
+    for name, each in value.values.items():
+        found[name] = _quirk(name, each)
+        try:
+            from_plain({name: found[name]})
+        except QuirkError as error:
+            raise Mistake(each.place, str(error)) from error
+    return found
+
+
+def _quirk(name: str, value: Value) -> object:
+    if isinstance(value, Items):
+        return [text(item) for item in value.values]
+    return optional_text(value) if name in CHOICES or name not in NAMES else boolean(value)
+
+
+_PASSWORD: Final = ("password", "password_env", "password_file")
 #: keys that together bring a private key and its certificate
 _FILES: Final = (
     "private_key",
     "certificate",
     "pkcs12",
-    "password",
-    "password_env",
-    "password_file",
+    *_PASSWORD,
 )
 _TOP = [Key("organizations", items), Key("partners", items)]
 _ORGANIZATION = [*_columns(Organization), Key("keys", items)]
@@ -155,7 +178,9 @@ _KEY_PAIR = [
 _PARTNER = [*_columns(Partner), Key("connections", items)]
 _CONNECTION = [
     Key("organization", text, required=True),
-    *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile", "tls_pins"]),
+    *_columns(Connection, leave_out=["engine", "mdn_hosts", "profile", "tls_pins", "quirks"]),
+    *(Key(name, optional_text) for name in _PASSWORD),
+    Key("quirks", _quirks),
     Key("engine", _engine),
     Key("profile", _profile),
     Key("preset", _preset_name),
@@ -213,9 +238,14 @@ class SchemaReader:
 
     def _connection(self, value: Value) -> WantedConnection:
         settings = self._settings(value, _CONNECTION)
-        _fill(settings)
+        password = None
+        try:
+            password = self._files.password(settings)
+            _fill(settings)
+        except Mistake as mistake:
+            self._mistakes.append(mistake)
         rows = (self._certificate(item) for item in _list(settings, "certificates"))
-        return WantedConnection(settings, tuple(row for row in rows if row))
+        return WantedConnection(settings, tuple(row for row in rows if row), password)
 
     def _certificate(self, value: Value) -> WantedCertificate | None:
         settings = self._settings(value, _CERTIFICATE)
@@ -237,13 +267,27 @@ def _list(settings: Settings, name: str) -> tuple[Value, ...]:
 
 
 def _fill(settings: Settings) -> None:
-    """Put a preset's values where the file has none; they stand where the preset is named."""
+    """Put a preset's values where the file has none; they stand where the preset is named.
+
+    Raises Mistake for special needs that exclude each other.
+    """
     name = settings.values.pop("preset", "")
-    if name:
-        values = known_presets()[name].values
-        for each in (each for each in values if each.field not in settings.places):
-            settings.values[each.field] = each.value
-            settings.places[each.field] = settings.place_of("preset")
+    preset = known_presets()[name] if name else None
+    for column_name, value in preset.settings.items() if preset else ():
+        if column_name not in settings.places:
+            settings.values[column_name] = value
+            settings.places[column_name] = settings.place_of("preset")
+    if (preset and preset.quirks) or "quirks" in settings.values:
+        needs = (preset.quirks if preset else {}) | settings.values.get("quirks", {})
+        settings.values["quirks"] = _together(needs, settings)
+
+
+def _together(needs: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    try:
+        return to_plain(from_plain(needs))
+    except QuirkError as error:
+        place = settings.place_of("quirks" if "quirks" in settings.places else "preset")
+        raise Mistake(place, str(error)) from error
 
 
 def _spread(settings: Settings, name: str, columns: dict[str, str]) -> None:

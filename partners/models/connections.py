@@ -5,16 +5,30 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
-from as2gateway.algorithms import CipherAlgorithm, Compression, DigestAlgorithm
+from as2gateway.algorithms import (
+    CipherAlgorithm,
+    Compression,
+    DigestAlgorithm,
+    KeyTransport,
+    SignatureScheme,
+)
 from as2gateway.compliance.facts import Trust
-from as2gateway.engines import get_engine
+from as2gateway.engines import DEFAULT_ENGINE, get_engine
 from as2gateway.policy import MDNMode, OutboundPolicy
-from as2gateway.tls.manual import parse_platform
-from as2gateway.tls.trust import parse_authorities, parse_pins
+from as2gateway.quirks import QuirkError, Quirks, from_plain
 from partners.compliance.profiles import profile_choices
+from partners.encryption import KeyRingError, SecretField
+from partners.models.credentials import Credentials, origin_of
 from partners.models.keys import KeyPair
 from partners.models.organizations import Organization, validate_as2_name
 from partners.models.partners import Partner
+from partners.models.validators import (
+    validate_authorities,
+    validate_pins,
+    validate_platform,
+    validate_quirks,
+    validate_user,
+)
 
 #: What ``none`` is called where an algorithm could stand; the same word as in ``apply`` files.
 NONE = "none"
@@ -24,30 +38,6 @@ SIGN_CHOICES = [(NONE, NONE)] + [
 ]
 ENCRYPT_CHOICES = [(NONE, NONE)] + [(c.value, c.value) for c in CipherAlgorithm]
 TRUST_CHOICES = [(t.value, t.value) for t in Trust if t is not Trust.NONE]  # never "off"
-
-
-def validate_pins(text: str) -> None:
-    """Refuse what is no list of fingerprints."""
-    try:
-        parse_pins(text)
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
-
-
-def validate_platform(text: str) -> None:
-    """Refuse what no rule could read: a name and a version are wanted."""
-    try:
-        parse_platform(text)
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
-
-
-def validate_authorities(text: str) -> None:
-    """Refuse what is no certificate in PEM."""
-    try:
-        parse_authorities(text)
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
 
 
 class Environment(models.TextChoices):
@@ -85,11 +75,43 @@ class Connection(models.Model):
         validators=[URLValidator(schemes=["http", "https"])],
         help_text="Where we POST messages to.",
     )
+    url_user = models.CharField(
+        "user name",
+        max_length=200,
+        blank=True,
+        validators=[validate_user],
+        help_text="Where their server asks for a password (HTTP Basic). Over http:// whoever is on "
+        "the way reads it.",
+    )
+    #: write-only; sent to ``url_password_for`` and nowhere else, neither with MDNs
+    url_password = SecretField(null=True, blank=True, editable=False)
+    url_password_for = models.CharField(max_length=300, blank=True, editable=False)
+    url_password_set_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     sign = models.CharField(max_length=10, choices=SIGN_CHOICES, default="sha-256")
     encrypt = models.CharField(max_length=15, choices=ENCRYPT_CHOICES, default="aes-128-cbc")
     compress = models.CharField(
         max_length=15, choices=[(c.value, c.value) for c in Compression], default=Compression.NONE
+    )
+    key_transport = models.CharField(
+        max_length=20,
+        choices=[(k.value, k.value) for k in KeyTransport],
+        default=KeyTransport.RSA_V15,
+        help_text="How the content key is encrypted to the partner. Every product reads PKCS#1 "
+        "v1.5; mendelson and Microsoft's also OAEP, rsa-oaep-sha1 if they know its defaults only.",
+    )
+    signature_scheme = models.CharField(
+        max_length=20,
+        choices=[(s.value, s.value) for s in SignatureScheme],
+        default=SignatureScheme.RSA_V15,
+        help_text="How RSA keys sign messages and MDNs. Every product reads PKCS#1 v1.5; "
+        "mendelson and phase2 also PSS. Elliptic keys always sign by ECDSA.",
+    )
+    announce_features = models.BooleanField(
+        "tell features",
+        default=False,
+        help_text="Say EDIINT-Features and AS2 version 1.2 in messages and MDNs (RFC 6017): "
+        "mendelson and webMethods look at them; some old products refuse version 1.2.",
     )
     mdn = models.CharField(
         "MDN", max_length=5, choices=[(m.value, m.value) for m in MDNMode], default=MDNMode.SYNC
@@ -111,6 +133,21 @@ class Connection(models.Model):
     require_signed_attributes = models.BooleanField(
         default=True,
         help_text="Refuse signatures without signed attributes, which can be made ambiguous.",
+    )
+
+    max_size = models.PositiveBigIntegerField(
+        "largest message",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Bytes of a request from this partner; more is refused with 413. Empty takes the "
+        "installation's (AS2_MAX_BODY), which is never exceeded.",
+    )
+    quirks = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_quirks],
+        help_text="Special needs of the partner's software, all off at first.",
     )
 
     tls_trust = models.CharField(
@@ -272,14 +309,56 @@ class Connection(models.Model):
             raise ValidationError({"tls_ca": "Trust custom-ca needs an authority's certificate."})
         if hasattr(self, "organization") and self.tls_client_key is not None:
             self._check_client_key(self.tls_client_key)
+        self._check_password()
         self._check_engine()
+
+    @property
+    def needs(self) -> Quirks:
+        """The special needs of the partner's software, as the core takes them."""
+        return from_plain(self.quirks)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What goes with each message to the URL; None without, or if it was for another server.
+
+        Raises KeyRingError.
+        """
+        if self.url_password is None or self.url_password_for != origin_of(self.url):
+            return None
+        return Credentials(self.url_user, self.url_password.open().decode())
+
+    def keeps_password(self, password: str, url: str) -> bool:
+        """Whether this password, or none, is what is kept for the server of a URL."""
+        if self.url_password is None or not password:
+            return self.url_password is None and not password
+        try:
+            known = self.url_password.open().decode()
+        except KeyRingError:
+            return False  # it is sealed anew by a key that is there
+        return known == password and self.url_password_for == origin_of(url)
+
+    def _check_password(self) -> None:
+        if self.url_password is None:
+            return
+        if not self.url_user:
+            raise ValidationError({"url_user": "A password needs a user name."})
+        if self.url_password_for != origin_of(self.url):
+            text = f"The password is for {self.url_password_for}: give it again for another server."
+            raise ValidationError({"url": text})
 
     def _check_engine(self) -> None:
         """Refuse an engine that does not exist, or cannot do what is set here."""
         try:
-            get_engine(self.engine or settings.AS2_ENGINE).check(self._shape())
+            engine = get_engine(self.engine or settings.AS2_ENGINE)
+            engine.check(self._shape())
+        except QuirkError:
+            return  # its own validator says so
         except ValueError as error:
             raise ValidationError({"engine": str(error)}) from error
+        # The scheme goes with the key, which is not known here.
+        if self.signature_scheme == SignatureScheme.RSA_PSS and engine.name != DEFAULT_ENGINE:
+            text = f"The engine {engine.name} signs by {SignatureScheme.RSA_V15} only."
+            raise ValidationError({"signature_scheme": text})
 
     def _shape(self) -> OutboundPolicy:
         """How messages are built, without the keys; a word that is no choice counts as none."""
@@ -291,6 +370,10 @@ class Connection(models.Model):
             compress=next(
                 (each for each in Compression if each == self.compress), Compression.NONE
             ),
+            key_transport=next(
+                (each for each in KeyTransport if each == self.key_transport), KeyTransport.RSA_V15
+            ),
+            quirks=self.needs,
         )
 
     def _check_client_key(self, pair: KeyPair) -> None:

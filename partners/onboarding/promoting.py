@@ -18,7 +18,20 @@ from partners.onboarding.drafting import Draft, Problem, Refused, is_new, make, 
 from partners.rollover.recording import By
 
 #: What makes a connection the one that it is, and is never taken over.
-_OWN: Final = frozenset({"organization", "partner", "environment", "state", "as2_id", "url"})
+#: A password stays with the server that it is for.
+_OWN: Final = frozenset(
+    {
+        "organization",
+        "partner",
+        "environment",
+        "state",
+        "as2_id",
+        "url",
+        "url_user",
+        "url_password_for",
+        "url_password_set_at",
+    }
+)
 #: What belongs to a host rather than to a partner: offered, and not chosen at first.
 OF_A_HOST: Final = frozenset({"tls_trust", "tls_ca", "tls_pins", "tls_client_key", "mdn_hosts"})
 

@@ -7,7 +7,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-Plain = str | int | bool
+from as2gateway.quirks import QuirkError, from_plain
+
+Plain = str | int | bool | list[str]
 
 _KEYS: Final = {"name", "title", "version", "about", "sources", "values", "notes"}
 
@@ -33,6 +35,12 @@ class Value:
     why: str
     source: Source
 
+    @property
+    def quirk(self) -> str:
+        """Name of the special need that it sets (``quirks.chunked``); empty for a column."""
+        before, dot, name = self.field.partition(".")
+        return name if dot and before == "quirks" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -55,8 +63,13 @@ class Preset:
 
     @property
     def settings(self) -> dict[str, Plain]:
-        """The values by column."""
-        return {each.field: each.value for each in self.values}
+        """The values by column, special needs left out."""
+        return {each.field: each.value for each in self.values if not each.quirk}
+
+    @property
+    def quirks(self) -> dict[str, Plain]:
+        """Special needs of the partner's software, by name."""
+        return {each.quirk: each.value for each in self.values if each.quirk}
 
     @property
     def label(self) -> str:
@@ -77,6 +90,8 @@ def parse(text: str) -> Preset:
         return _preset(data)
     except KeyError as error:
         raise PresetError(f"missing or not among the sources: {error}") from error
+    except QuirkError as error:
+        raise PresetError(str(error)) from error
     except TypeError as error:
         raise PresetError(f"not as a preset is written: {error}") from error
 
@@ -91,7 +106,7 @@ def _preset(data: Mapping[str, Any]) -> Preset:
     twice = {field for field in fields if fields.count(field) > 1}
     if twice:
         raise PresetError(f"given twice: {', '.join(sorted(twice))}")
-    return Preset(
+    preset = Preset(
         name=data["name"],
         title=data["title"],
         version=data["version"],
@@ -99,6 +114,8 @@ def _preset(data: Mapping[str, Any]) -> Preset:
         values=values,
         notes=tuple(Note(each["text"], sources[each["source"]]) for each in data.get("notes", [])),
     )
+    from_plain(preset.quirks)
+    return preset
 
 
 @cache
