@@ -19,13 +19,16 @@ from django.utils import timezone
 from messages.dispatch import wake_send
 from messages.literals import Literal
 from messages.models import Attempt, Direction, Message, State
-from messages.models.attempts import UNREACHABLE
+from messages.models.attempts import AWAY
 from messages.models.messages import OPEN_OUTBOUND
 from messages.models.work import Work
 from partners.models import Connection, ConnectionState
 
 #: How long a connection rests after an attempt that did not reach the partner's server.
 REST = dt.timedelta(minutes=1)
+#: The longest such rest, and for how long an absence is remembered: longer than any rest.
+_LONGEST_REST = dt.timedelta(minutes=30)
+_REMEMBERED = dt.timedelta(hours=1)
 
 
 class LeaseLost(Exception):
@@ -87,7 +90,10 @@ def claim(message_pk: int, now: dt.datetime) -> Claim | None:
     with transaction.atomic():
         rows = Connection.objects.select_related("organization", "partner")
         connection = rows.select_for_update(of=("self",), no_key=True).get(pk=connection_pk)
-        free = 0 if _rest(due, connection, now) else _free_slots(message, connection, now)
+        absence = _absence(connection, now)
+        if absence is not None and now < absence.until and _put_off(due, absence):
+            return None
+        free = _free_slots(message, connection, now, alone=absence is not None)
         if free < 1 or not message.claim(now, lease(), state=State.SENDING):
             return None
     message.connection = connection
@@ -104,31 +110,57 @@ def wake_next(connection_pk: int) -> None:
         wake_send(pk)
 
 
-def _rest(due: QuerySet[Message], connection: Connection, now: dt.datetime) -> bool:
-    """Put a message off if its partner could not be reached a moment ago; whether it was.
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    """A partner that did not answer lately, and has not since: until when it rests, and why."""
 
-    Not if the connection has been changed since, nor a message that an operator sends again.
+    until: dt.datetime
+    text: str
+
+
+def _absence(connection: Connection, now: dt.datetime) -> _Absence | None:
+    """Say whether a partner is away. Not if the connection has been changed since.
+
+    It rests twice as long as it made us wait: with hundreds of messages for it, a partner that
+    takes connections and never answers would hold a worker all the time otherwise.
     """
     # The sum keeps SQLite from reading all messages of the connection instead of the few faults.
     faults = Attempt.objects.annotate(of=F("message__connection_id") + 0).filter(
         of=connection.pk,
-        error_class__in=[Literal(each.value) for each in UNREACHABLE],
-        ended_at__gt=max(now - REST, connection.updated_at),
+        error_class__in=[Literal(each.value) for each in AWAY],
+        ended_at__gt=max(now - _REMEMBERED, connection.updated_at),
     )
-    latest = faults.order_by("-ended_at").values_list("ended_at", "error_text").first()
-    if latest is None or latest[0] is None:
-        return False
-    text = f"Waits since the partner could not be reached a moment ago: {latest[1]}."
+    columns = ("started_at", "ended_at", "error_text")
+    latest = faults.order_by("-ended_at").values_list(*columns).first()
+    if latest is None or latest[1] is None:
+        return None
+    started, ended, text = latest
+    answered = Attempt.objects.filter(
+        message__connection=connection, http_status__isnull=False, ended_at__gt=started
+    )
+    if answered.exists():
+        return None
+    rest = min(max(REST, 2 * (ended - started)), _LONGEST_REST)
+    return _Absence(ended + rest, text)
+
+
+def _put_off(due: QuerySet[Message], absence: _Absence) -> bool:
+    """Let a message wait for the end of the rest, unless an operator sends it again."""
+    text = f"Waits since the partner could not be reached a moment ago: {absence.text}."
     others = due.exclude(attempts__gt=0, forgiven_attempts=F("attempts"))
     changes = {"failure_code": "resting", "failure_text": text}
-    return others.update(due_at=latest[0] + REST, **changes) > 0
+    return others.update(due_at=absence.until, **changes) > 0
 
 
-def _free_slots(message: Message, connection: Connection, now: dt.datetime) -> int:
-    """How many messages of the connection may start now, this one being next in line."""
+def _free_slots(message: Message, connection: Connection, now: dt.datetime, *, alone: bool) -> int:
+    """How many messages of the connection may start now, this one being next in line.
+
+    One that goes ``alone`` finds out whether a partner is back.
+    """
     ours = Message.objects.filter(connection=connection)
     if not connection.ordered:
-        return connection.parallel - ours.filter(state=State.SENDING, due_at__gt=now).count()
+        most = 1 if alone else connection.parallel
+        return most - ours.filter(state=State.SENDING, due_at__gt=now).count()
     # Whatever is open goes first, also while it waits for its MDN or for its next attempt. What
     # has failed does not stand in the way: it is the operator's.
     older = ours.filter(state__in=OPEN_OUTBOUND, pk__lt=message.pk)

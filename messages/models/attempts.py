@@ -22,6 +22,8 @@ class ErrorClass(models.TextChoices):
 
 #: Faults that show that the partner's server is not there at all, whatever is sent to it.
 UNREACHABLE = (ErrorClass.DNS, ErrorClass.CONNECT, ErrorClass.TLS)
+#: Faults after which a partner is spared for a while: it is not there, or does not answer.
+AWAY = (*UNREACHABLE, ErrorClass.TIMEOUT)
 
 
 class Attempt(models.Model):
@@ -58,8 +60,8 @@ class Attempt(models.Model):
             # Few rows, looked at before each attempt: is the partner known to be away?
             models.Index(
                 fields=["ended_at"],
-                condition=Q(error_class__in=UNREACHABLE),
-                name="attempt_unreachable",
+                condition=Q(error_class__in=AWAY),
+                name="attempt_away",
             ),
         ]
 

@@ -17,6 +17,7 @@ from messages.claims import Claim, LeaseLost, claim
 from messages.models import Attempt, Message, State
 from messages.sending import enqueue, resend, send
 from messages.store import get_store
+from partners.models import Connection
 from tests import factories
 from tests.messages.partner import Partner
 from tests.messages.servers import answer, serve
@@ -165,3 +166,49 @@ def test_the_lock_on_a_connection_hinders_no_row_that_points_to_it() -> None:
     strong = [sql for sql in locks if "FOR UPDATE" in sql]
     assert strong == []
     assert bool(locks) == (database.vendor == "postgresql")
+
+
+# ------------------------------------------------------------------------- who never answers
+
+
+@pytest.fixture
+def silent() -> Message:
+    """A message whose partner took it, and did not answer for five minutes."""
+    message = enqueue(factories.connection(parallel=4), [b"order"])
+    now = timezone.now()
+    Message.objects.update(attempts=1, due_at=now + dt.timedelta(hours=1))
+    Connection.objects.update(updated_at=now - dt.timedelta(hours=1))
+    message.attempt_rows.create(
+        number=1,
+        started_at=now - dt.timedelta(minutes=6),
+        ended_at=now - dt.timedelta(minutes=1),
+        error_class="timeout",
+        error_text="nothing came",
+    )
+    message.refresh_from_db()
+    return message
+
+
+def others(message: Message, count: int = 3) -> list[Message]:
+    connection = Connection.objects.get(pk=message.connection_id)
+    return [enqueue(connection, [b"other"]) for _ in range(count)]
+
+
+def test_a_partner_that_never_answers_rests_twice_as_long_as_it_took(silent: Message) -> None:
+    (other,) = others(silent, 1)
+    assert claim(other.pk, timezone.now()) is None
+    wait = due_at(other) - timezone.now()
+    assert dt.timedelta(minutes=8) < wait <= dt.timedelta(minutes=9)
+
+
+def test_after_its_rest_one_message_finds_out_whether_it_is_back(silent: Message) -> None:
+    later = timezone.now() + dt.timedelta(minutes=10)
+    found = [claim(other.pk, later) for other in others(silent)]
+    assert [one is not None for one in found] == [True, False, False]
+
+
+def test_once_it_has_answered_all_go(silent: Message) -> None:
+    first, *rest = others(silent)
+    now = timezone.now()
+    first.attempt_rows.create(number=1, started_at=now, ended_at=now, http_status=503)
+    assert all(claim(other.pk, now) is not None for other in rest)
