@@ -37,6 +37,7 @@ _MENU: Final = {
         ("Key pairs", "key", "partners", "keypair"),
         ("Certificates", "badge", "partners", "partnercertificate"),
         ("Rollovers", "autorenew", "partners", "rollover"),
+        ("Certificate requests", "approval", "partners", "certificaterequest"),
         ("Announced renewals", "mark_email_unread", "partners", "renewal"),
         ("Proposed suspensions", "pause_circle", "partners", "suspension"),
         ("API keys", "vpn_key", "partners", "apikeypair"),

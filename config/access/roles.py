@@ -37,6 +37,8 @@ _PROVIDER: Final = frozenset(
         "partners.change_partnercertificate",
         "partners.view_rollover",
         "partners.view_confirmation",
+        "partners.view_certificaterequest",
+        "partners.view_certificateoffer",
         "partners.view_renewal",
         "partners.view_suspension",
         "as2_messages.view_message",

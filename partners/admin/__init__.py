@@ -4,6 +4,7 @@ from partners.admin.api_keys import APIKeyPairAdmin
 from partners.admin.certificates import PartnerCertificateAdmin
 from partners.admin.companies import PartnerAdmin
 from partners.admin.connections import ConnectionAdmin
+from partners.admin.exchanges import CertificateRequestAdmin
 from partners.admin.handshakes import FailedHandshakeAdmin
 from partners.admin.keys import KeyPairAdmin
 from partners.admin.notices import NoticeAdmin
@@ -14,6 +15,7 @@ from partners.admin.todos import RenewalAdmin, SuspensionAdmin
 
 __all__ = [
     "APIKeyPairAdmin",
+    "CertificateRequestAdmin",
     "ConnectionAdmin",
     "FailedHandshakeAdmin",
     "KeyPairAdmin",

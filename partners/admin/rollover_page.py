@@ -9,7 +9,13 @@ from django.utils.safestring import SafeString
 
 from as2gateway.certificates import Certificate
 from audit.badges import Tone, badge
-from partners.models import Confirmation, Rollover, RolloverState
+from partners.models import (
+    CertificateAnnouncement,
+    Confirmation,
+    OfferState,
+    Rollover,
+    RolloverState,
+)
 from partners.rollover.announcing import letter, pretty
 
 STATE_TONES = {
@@ -34,6 +40,10 @@ class Step:
     badge: SafeString
     #: ready to be sent; only about a key pair of ours
     letter: str
+    #: whether the partner may be asked by a message
+    can_ask: bool = False
+    #: what became of the last message that asked; empty if there was none
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,25 @@ def _moment(moment: dt.datetime) -> str:
 
 def _step(rollover: Rollover, row: Confirmation) -> Step:
     text = letter(row) if rollover.is_ours and rollover.is_open else ""
-    return Step(row, badge(_STEP_TONES[row.step], row.step), text)
+    shown = badge(_STEP_TONES[row.step], row.step)
+    planned = rollover.is_ours and rollover.state == RolloverState.PLANNED
+    open_one = planned and row.acknowledged_at is None
+    can_ask = open_one and row.connection.certificate_exchange
+    return Step(row, shown, text, can_ask=can_ask, asked=_asked(row.announcements.first()))
+
+
+def _asked(row: CertificateAnnouncement | None) -> str:
+    """Say what became of a message that asked a partner to trust the new one."""
+    if row is None:
+        return ""
+    if row.failure_text:
+        return f"It could not be sent by a message: {row.failure_text}"
+    if not row.message_id:
+        return "A message is about to go out."
+    if row.answer == OfferState.PENDING:
+        return f"Sent by message {row.message_id}: no answer yet."
+    moment = f"{row.answered_at:%Y-%m-%d %H:%M} UTC" if row.answered_at else ""
+    return f"The partner's answer of {moment}: {row.answer}. {row.reason}".rstrip()
 
 
 def _tone(rollover: Rollover, silent: Sequence[Step]) -> Tone:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from audit.badges import badge
 from audit.links import page_of
 from audit.theme import ChoicesDropdownFilter, ReadOnlyAdmin
+from partners import exchanging
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import sees_everything, visible_connections
 from partners.admin.audited import actor_of, address_of
@@ -200,6 +201,12 @@ def _acknowledge(request: HttpRequest, row: Rollover) -> str:
     return "Noted: the partner has the new certificate."
 
 
+def _message(request: HttpRequest, row: Rollover) -> str:
+    confirmation = _confirmation(request, row)
+    exchanging.announce(confirmation, timezone.now(), by(request))
+    return f"A message to {confirmation.connection} goes out."
+
+
 def _mail(request: HttpRequest, row: Rollover) -> str:
     confirmation = _confirmation(request, row)
     send(confirmation)
@@ -215,4 +222,5 @@ _ACTS: Final[dict[str, Callable[[HttpRequest, Rollover], str]]] = {
     "tell": _tell,
     "acknowledge": _acknowledge,
     "mail": _mail,
+    "message": _message,
 }
