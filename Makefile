@@ -107,6 +107,10 @@ test-postgres: setup  ## Run the tests that meet the database on PostgreSQL
 pytest: setup  ## Run all tests on SQLite, with coverage
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report term:skip-covered
 
+.PHONY: interop
+interop: setup packages  ## Exchange every row of the matrix with other AS2 products (half an hour)
+	@INTEROP=all $(PY) -m pytest tests/interop -q
+
 $(VENV)/.fuzz: requirements-fuzz.txt $(VENV)/.development
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-fuzz.txt
 	@touch $@

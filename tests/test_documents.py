@@ -13,7 +13,13 @@ APPS = ("audit", "config", "messages", "partners")
 FOLDERS = ("docs", "tests", "bench", "deploy", "scripts")
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
-    *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md")),
+    *sorted(
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.md")
+        # Libraries of other products come with documents of their own.
+        if ".deps" not in path.parts
+    ),
 ]
 
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
