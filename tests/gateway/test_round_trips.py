@@ -24,13 +24,14 @@ from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport, read_mdn, verify_mdn
 from as2gateway.mic import MIC
 from as2gateway.policy import Limits, MDNMode, OutboundPolicy, PayloadInfo, SigningKey
-from as2gateway.quirks import Quirks
+from as2gateway.quirks import NO_QUIRKS, Quirks
 from as2gateway.request import SUPPORTED_DIGESTS, read_request
 from as2gateway.stream import Parser, Source
 from tests.gateway.mdns import EXPECTED, NOW
 from tests.gateway.properties import Cut, as2_names, cuts, examples, file_names, lines, payloads
 from tests.gateway.reading import LEGACY, accepted, read
 from tests.gateway.splits import run_chunks
+from tests.gateway.test_differential import CIPHERS, NATIVE, NOT_BUILT_BY_PYAS2LIB, SHAPES
 from tests.gateway.wrapping import OURS, THEIRS
 from tests.openssl import identity
 
@@ -39,58 +40,74 @@ DIGESTS = sorted(SUPPORTED_DIGESTS)
 
 # Messages ------------------------------------------------------------------------------------
 
+KEY = SigningKey(THEIRS.private_key, THEIRS.certificate)
 signers = st.sampled_from(
     [
-        SigningKey(THEIRS.private_key, THEIRS.certificate),
+        KEY,
         SigningKey(THEIRS.private_key, THEIRS.certificate, SignatureScheme.RSA_PSS),
         SigningKey(CURVED.private_key, CURVED.certificate),
     ]
 )
-policies = st.builds(
-    OutboundPolicy,
-    as2_from=as2_names,
-    as2_to=as2_names,
-    sign=st.none() | st.sampled_from(DIGESTS),
-    encrypt=st.none() | st.sampled_from(CipherAlgorithm),
-    compress=st.sampled_from(Compression),
-    mdn=st.sampled_from(MDNMode),
-    mdn_signed=st.booleans(),
-    mdn_url=st.just("http://us.example/mdn"),
-    sign_with=signers,
-    encrypt_to=st.just(OURS.certificate),
-    key_transport=st.sampled_from(KeyTransport),
-    quirks=st.builds(Quirks, base64=st.booleans(), omit_certificates=st.booleans()),
-)
 RECEIVER = replace(LEGACY, verify_with=(THEIRS.certificate, CURVED.certificate))
 
 
-@pytest.mark.parametrize("composer", ENGINES)
-@examples(60)
-@given(policy=policies, payload=payloads, name=file_names, cut=cuts)
-def test_what_is_composed_is_received(
-    composer: str, policy: OutboundPolicy, payload: bytes, name: str, cut: Cut
-) -> None:
-    engine = get_engine(composer)
-    try:
-        engine.check(policy)
-    except ValueError:
-        assume(False)
-    info = PayloadInfo(len(payload), "application/octet-stream", name)
-    composition = engine.compose(cut(payload), info, policy, Stamp("<1@us.example>", NOW))
-    body = b"".join(composition)
-    request = read_request(Headers.parse(composition.headers.encode()))
-    assert (request.as2_from, request.as2_to) == (policy.as2_from, policy.as2_to)
-    received, verdict = read(composition.headers, cut(body), RECEIVER, request=request.mdn)
-    facts = accepted(verdict).facts
-    assert received == payload
-    assert facts.mic is not None
-    assert composition.mics[facts.mic.algorithm] == facts.mic.digest
-    assert (facts.signed, facts.encrypted, facts.compressed) == (
-        policy.sign is not None,
-        policy.encrypt is not None,
-        policy.compress is not Compression.NONE,
+quirks = st.builds(Quirks, base64=st.booleans(), omit_certificates=st.booleans())
+
+#: packaging, who composes, who reads
+EVERY = [
+    (packaging, composer, reader)
+    for packaging in SHAPES
+    for composer in ENGINES
+    for reader in ENGINES
+    if composer == NATIVE or packaging not in NOT_BUILT_BY_PYAS2LIB
+]
+
+
+def policies(packaging: str, engines: set[str]) -> st.SearchStrategy[OutboundPolicy]:
+    """Every way of building a packaging that these engines know."""
+    is_signed, compress, is_encrypted = SHAPES[packaging]
+    both = engines == {NATIVE}
+    return st.builds(
+        OutboundPolicy,
+        as2_from=as2_names,
+        as2_to=as2_names,
+        sign=st.sampled_from(DIGESTS) if is_signed else st.none(),
+        encrypt=st.sampled_from([*CipherAlgorithm] if both else CIPHERS)
+        if is_encrypted
+        else st.none(),
+        compress=st.just(compress),
+        mdn=st.sampled_from(MDNMode),
+        mdn_signed=st.booleans(),
+        mdn_url=st.just("http://us.example/mdn"),
+        sign_with=signers if both else st.just(KEY),
+        encrypt_to=st.just(OURS.certificate),
+        key_transport=st.sampled_from([*KeyTransport] if both else [KeyTransport.RSA_V15]),
+        quirks=quirks if both else st.just(NO_QUIRKS),
     )
-    if composer == "native":
+
+
+@pytest.mark.parametrize("run", EVERY, ids=" ".join)
+@examples(8)
+@given(data=st.data(), payload=payloads, name=file_names, cut=cuts)
+def test_what_is_composed_is_received(
+    run: tuple[str, str, str], data: st.DataObject, payload: bytes, name: str, cut: Cut
+) -> None:
+    packaging, composer, reader = run
+    policy = data.draw(policies(packaging, {composer, reader}))
+    info = PayloadInfo(len(payload), "application/EDI-X12", name)
+    sent = get_engine(composer).compose(cut(payload), info, policy, Stamp("<1@us.example>", NOW))
+    body = b"".join(sent)
+    request = read_request(Headers.parse(sent.headers.encode()))
+    assert (request.as2_from, request.as2_to) == (policy.as2_from, policy.as2_to)
+    found = read(sent.headers, cut(body), RECEIVER, request=request.mdn, engine=reader)
+    facts = accepted(found[1]).facts
+    assert found[0] == payload
+    assert facts.mic is not None
+    assert sent.mics[facts.mic.algorithm] == facts.mic.digest
+    shape = SHAPES[packaging]
+    assert (facts.signed, facts.encrypted) == (shape[0], shape[2])
+    assert facts.compressed is (shape[1] is not Compression.NONE)
+    if composer == NATIVE:
         assert facts.filename == name
 
 
