@@ -237,7 +237,6 @@ def test_trouble_stands_above_what_goes_its_way(admin_client: Client) -> None:
 def test_a_provider_s_start_page_keeps_to_its_scope(client: Client) -> None:
     rows = world.build()
     for link in (rows.own, rows.other):
-        Redelivery.objects.create(connection=link, created_by="ann", documents=link.as2_id)
         rollover(link, 2 * DAY, "planned")
         Connection.objects.filter(pk=link.pk).update(
             silent_days=1, created_at=timezone.now() - 9 * DAY

@@ -163,6 +163,7 @@ def test_json_is_one_array_with_everything_in_full(two: list[Message]) -> None:
     assert (newest["edi_standard"], newest["edi_type"]) == ("XML", "Invoice")
     assert (oldest["filename"], oldest["mdns"]) == (two[0].filename, [])
     assert oldest["finished_at"].endswith("+00:00")
+    assert (newest["edi_references"], newest["acknowledgement"]) == ([], "")
 
 
 @pytest.mark.parametrize(

@@ -324,3 +324,10 @@ def test_a_command_says_what_it_cannot_do(link: Connection, tmp_path: Path) -> N
     Message.objects.update(payload_key=made_up.stored())
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("evidence", str(message.pk), output=str(tmp_path / "none" / "x.zip"))
+
+
+def test_a_message_of_the_other_engine_holds_too(link: Connection, tmp_path: Path) -> None:
+    message = delivered(link, engine="pyas2lib")
+    code, words = verify(unpacked(message, tmp_path / "bundle"))
+    assert code == 0, words
+    assert "digest of signed-content.bin" in words

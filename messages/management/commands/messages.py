@@ -64,6 +64,8 @@ def describe(message: Message) -> dict[str, object]:
         "edi_standard": message.edi_standard,
         "edi_type": message.edi_type,
         "edi_control_number": message.edi_control_number,
+        "edi_references": message.edi_references.splitlines(),
+        "acknowledgement": message.acknowledgement,
         "signed": message.signed,
         "encrypted": message.encrypted,
         "compressed": message.compressed,

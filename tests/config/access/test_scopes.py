@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from config.access.roles import Role
-from messages.models import MDN, Delivery, DeliveryState, Message, UnknownSender
+from messages.models import MDN, Delivery, DeliveryState, Message, Redelivery, UnknownSender
 from messages.visibility import visible_deliveries, visible_mdns, visible_messages
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import (
@@ -38,6 +38,7 @@ OF_PARTNERS = [
     Message,
     MDN,
     Delivery,
+    Redelivery,
 ]
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from audit.tags import Tag
 from config.access.roles import Role
-from messages.models import DeliveryState, Message, State, UnknownSender
+from messages.models import DeliveryState, Message, Redelivery, State, UnknownSender
 from partners.models import Connection, Scope
 from tests import factories
 from tests.messages import made_up
@@ -61,6 +61,8 @@ def _traffic(link: Connection) -> Message:
     made_up.mdn(row, mdn_message_id=f"<mdn-{name}@partner.example>")
     made_up.delivery(row, DeliveryState.HELD, failure_text="The inbox is full.")
     made_up.event(row, Tag.MESSAGE_OUTBOUND_FAILED, f"{name} failed.")
+    asked = Redelivery.objects.create(connection=link, documents=f"{name} orders", created_by="ann")
+    asked.items.create(number=f"{name}-PO77")
     return row
 
 
