@@ -1,7 +1,7 @@
 """The interoperability matrix: one row for each run that two products can have with each other.
 
 A test takes rows by ``run``: they become its parameter ``row``, and the row's number and fields its
-id. ``tests/test_interop_matrix.py`` sees to it that each row is in a test, or in ``REASONS``.
+id. ``tests/test_interop_matrix.py`` sees to it that no row is left out without a reason.
 """
 
 import csv
