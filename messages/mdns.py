@@ -24,7 +24,8 @@ from as2gateway.errors import (
     MalformedMDN,
 )
 from as2gateway.headers import Headers
-from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, verify_mdn
+from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, same_message_id, verify_mdn
+from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import returned_mics, settlement
@@ -198,7 +199,7 @@ def _keep(
         writer.commit()
     row.body_key = writer.key
     with transaction.atomic():
-        row.save()
+        insert(row)
         text = row.failure_text or f"{row.disposition} for {row.original_message_id}"
         record(_TAGS[verdict.state], Subject.of(row), text, address=row.address)
         if mdn is not None and row.message is not None:

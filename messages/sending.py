@@ -16,6 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from as2gateway import edi
+from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import acknowledging, attempting, backoff, claims, outcomes, wire
@@ -72,7 +73,7 @@ def enqueue(
         payload.commit()
     try:
         with transaction.atomic():
-            message = Message.objects.create(
+            message = Message(
                 **_from_settings(connection, origin),
                 message_id=new_message_id(connection.organization),
                 content_type=content_type or connection.content_type,
@@ -83,6 +84,7 @@ def enqueue(
                 edi_ack_number=acknowledging.ack_number(facts),
                 **acknowledging.columns_of(facts),
             )
+            insert(message)
             text = f"Queued {message.filename or 'a document'} of {payload.size} bytes."
             record(Tag.MESSAGE_OUTBOUND_QUEUED, Subject.of(message), text, actor=origin.actor)
             wake_send(message.pk)
