@@ -17,5 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> tuple[str, str]:
-    parameters = item.callspec.params if isinstance(item, pytest.Function) else {}
-    return str(item.path), str(parameters.get("product", ""))
+    # Only a parametrised test has one.
+    parameters = getattr(item, "callspec", None)
+    return str(item.path), str(parameters.params.get("product", "") if parameters else "")
