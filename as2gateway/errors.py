@@ -13,7 +13,8 @@ class AS2Error(Exception):
 
     #: the disposition modifier, spelt as RFC 4130 section 7.5 spells it
     modifier: ClassVar[str] = "unexpected-processing-error"
-    #: "error" goes with type "processed", "failure" with "failed" (RFC 4130 §7.5.3, §7.5.4)
+    #: "error" goes with type "processed", "failure" with "failed" (RFC 4130 §7.5.3, §7.5.4), and
+    #: "warning" with what is taken all the same
     severity: ClassVar[str] = "error"
     #: the sentence that goes to the partner
     explanation: ClassVar[str] = "The message could not be processed."
@@ -102,6 +103,27 @@ class SenderEqualsReceiver(AS2Error):
     modifier = "sender-equals-receiver"
     severity = "failure"
     explanation = "AS2-From and AS2-To are the same."
+
+
+class DuplicateFilename(AS2Error):
+    """A document whose file name came before, where that is not wanted (FN-05)."""
+
+    modifier = "duplicate-filename"
+    explanation = "A document with this file name was received before."
+
+
+class RepeatedFilename(DuplicateFilename):
+    """The same where it is only told: the document is taken."""
+
+    severity = "warning"
+
+
+class DuplicateDocument(AS2Error):
+    """Told, never raised: the message was accepted before (RFC 4130 §7.5.6)."""
+
+    modifier = "duplicate-document"
+    severity = "warning"
+    explanation = "The message was received before. It has not been processed again."
 
 
 class MalformedRequest(Exception):

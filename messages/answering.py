@@ -13,7 +13,7 @@ from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.disposition import Disposition
 from as2gateway.engine import BuiltMDN, Stamp
 from as2gateway.engines import get_engine
-from as2gateway.errors import AS2Error, UnexpectedProcessingError
+from as2gateway.errors import AS2Error, SenderEqualsReceiver, UnexpectedProcessingError
 from as2gateway.events import Facts
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport
@@ -103,7 +103,9 @@ def draft(arrival: Arrival, asked: MDNRequest, facts: Facts, error: AS2Error | N
 
 def answer_unknown(request: AS2Request) -> Reply:
     """Answer names that no connection has: an unsigned MDN, which proves nothing (HDR-09)."""
-    error = UnexpectedProcessingError("unknown names")
+    error: AS2Error = UnexpectedProcessingError("unknown names")
+    if request.as2_from == request.as2_to:
+        error = SenderEqualsReceiver("it is from and to the same name")
     report = _with_words(
         _report(request, Facts(), error),
         "The AS2 names of the message are not configured here. Please check AS2-From and AS2-To.",

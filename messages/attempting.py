@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from messages.outcomes import Outcome
 from messages.resuming import NextPart, StillBusy
 from messages.store import get_store
 from messages.transport import Answer, PostOptions, TransportError
+from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.tls.contexts import TLSSettingsError, connection_context
 
@@ -56,8 +57,8 @@ def attempt(claim: Claim, built: dict[str, object]) -> Tried:
     except TransportError as error:
         columns = {"error_class": error.error_class, "error_text": error.text}
         return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **columns})
-    except (LeaseLost, OSError) as fault:
-        # Of the second kind is our own disk: the partner had no part in it.
+    except (LeaseLost, OSError, KeyRingError) as fault:
+        # Our own disk, or key ring: the partner had no part in it.
         Tried(None, row, {"error_class": ErrorClass.LOST, "error_text": str(fault)}).write_down()
         raise
     hit("tx.answered")
@@ -69,7 +70,7 @@ def attempt(claim: Claim, built: dict[str, object]) -> Tried:
 
 
 def _post(claim: Claim) -> Answer:
-    options = post_options(claim.message.connection, timezone.now())
+    options = _message_options(claim.message.connection)
     part = resuming.next_part(claim.message, options)
     answer = _post_part(claim, part, options)
     if part.offset and resuming.was_wrong_part(answer):
@@ -100,7 +101,18 @@ def post_options(connection: Connection, now: dt.datetime) -> PostOptions:
         # Whatever comes later than this finds the message still ours.
         total=settings.AS2_SEND_LEASE * 2 / 3,
         tls=tls,
+        chunked=connection.needs.chunked,
+        http_1_0=connection.needs.http_1_0,
     )
+
+
+def _message_options(connection: Connection) -> PostOptions:
+    """How a message is posted to the connection's own URL: with its password, if it has one.
+
+    Nothing else is: neither an MDN nor what a redirect points to (SND-10). Raises KeyRingError.
+    """
+    options, credentials = post_options(connection, timezone.now()), connection.credentials
+    return replace(options, authorization=credentials.authorization) if credentials else options
 
 
 def _posted(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -130,7 +142,7 @@ def _judge_mdn(answer: Answer, message: Message) -> Outcome | None:
 
 def _begin(message: Message, built: dict[str, Any]) -> Attempt:
     """Write down what goes out and that it goes out, before it does."""
-    now = timezone.now()
+    now, replaced = timezone.now(), message.wire_key if built else ""
     with transaction.atomic():
         if built and not message.settle(**built):
             get_store().delete(built["wire_key"])
@@ -142,6 +154,13 @@ def _begin(message: Message, built: dict[str, Any]) -> Attempt:
                 error_class=ErrorClass.LOST,
                 error_text="the process that sent it ended before the answer was recorded",
             )
-        return Attempt.objects.create(
-            message=message, number=message.attempts, url=message.connection.url, started_at=now
+        attempt = Attempt.objects.create(
+            message=message,
+            number=message.attempts,
+            url=message.connection.url,
+            started_at=now,
+            sent_as=message.message_id if message.connection.needs.new_message_id else "",
         )
+    if replaced:
+        get_store().delete(replaced)
+    return attempt

@@ -34,6 +34,7 @@ from messages.answering import Draft
 from messages.arrivals import Arrival
 from messages.judging import Judgement
 from messages.models import MDN, Delivery, DeliveryState, Message, State
+from messages.safe_names import storable, storable_name
 from messages.store import Kind, Writer, commit_all, get_store
 from partners.policies import snapshot
 from partners.rollover import used
@@ -98,7 +99,7 @@ def _draft(
     asked = arrival.request.mdn
     if asked is None:
         return None, None
-    draft = answering.draft(arrival, asked, judgement.facts, judgement.error)
+    draft = answering.draft(arrival, asked, judgement.facts, judgement.error or judgement.warning)
     body = stack.enter_context(get_store().writer(Kind.MDN))
     body.write(draft.built.body)
     return draft, body
@@ -144,7 +145,7 @@ def _hand_over(arrival: Arrival, message: Message, judgement: Judgement) -> None
 def _queue_deliveries(arrival: Arrival, message: Message) -> None:
     rows = delivering.deliveries_of(message, arrival.connection)
     replayed = duplicates.find_replayed(message)
-    if replayed is not None:
+    if replayed is not None and not arrival.policy.quirks.deliver_copies:
         _hold_deliveries(rows, message, replayed)
         return
     for row in rows:
@@ -177,7 +178,7 @@ def _columns(arrival: Arrival, judgement: Judgement, document: edi.EDIFacts) -> 
         "settings": snapshot(arrival.connection, arrival.policy),
     }
     if facts.content_type:
-        columns["content_type"] = _storable(facts.content_type, 255)
+        columns["content_type"] = storable(facts.content_type, 255)
     if error is not None:
         words = verdicts.explain(error, arrival.connection, arrival.policy)
         verdict = {"state": State.REJECTED, "failure_code": words.code, "failure_text": words.text}
@@ -216,7 +217,7 @@ def _columns_of_facts(facts: Facts) -> dict[str, Any]:
     signed = [layer for layer in facts.layers if layer.kind is LayerKind.SIGNED]
     enveloped = [layer for layer in facts.layers if layer.kind is LayerKind.ENVELOPED]
     return {
-        "filename": _storable_name(facts.filename),
+        "filename": storable_name(facts.filename),
         "signed": signed[0].digest or "" if signed else "",
         "encrypted": enveloped[0].cipher or "" if enveloped else "",
         "compressed": facts.compressed,
@@ -234,15 +235,5 @@ def _replay_key(arrival: Arrival, facts: Facts) -> str:
 
 def _storable_attachment(attachment: Attachment) -> dict[str, Any]:
     given = asdict(attachment)
-    texts = {name: _storable(each, 255) for name, each in given.items() if isinstance(each, str)}
-    return given | texts | {"filename": _storable_name(attachment.filename)}
-
-
-def _storable_name(name: str) -> str:
-    # The end of a long one is kept: it says what kind of file it is.
-    return _storable(name, len(name))[-255:]
-
-
-def _storable(text: str, limit: int) -> str:
-    # What a partner wrote may hold what PostgreSQL does not take.
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]
+    texts = {name: storable(each, 255) for name, each in given.items() if isinstance(each, str)}
+    return given | texts | {"filename": storable_name(attachment.filename)}

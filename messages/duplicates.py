@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from as2gateway.algorithms import DigestAlgorithm
+from as2gateway.errors import DuplicateDocument
 from as2gateway.events import Facts
 from as2gateway.mic import MIC
 from as2gateway.policy import MDNMode
@@ -21,7 +22,7 @@ from messages import answering, dispatch
 from messages.arrivals import Arrival
 from messages.judging import Judgement
 from messages.models import MDN, Direction, MDNState, Message, State
-from messages.replies import TAKEN, Reply
+from messages.replies import Reply, taken
 from messages.store import Kind, get_store
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ def answer_known(arrival: Arrival, address: str | None) -> Reply | None:
     stored = find_stored(arrival)
     if stored is not None and stored.state == State.ACCEPTED:
         return repeat(stored, arrival, address)
-    return TAKEN if stored is not None and stored.state == State.RECEIVED else None
+    waits = stored is not None and stored.state == State.RECEIVED
+    return taken(arrival.policy.quirks) if waits else None
 
 
 _WAIT_FOR_COPIES = "SELECT pg_advisory_xact_lock(%s)"
@@ -117,8 +119,9 @@ def is_repetition(accepted: Message, arrival: Arrival, judgement: Judgement) -> 
 def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
     """Answer as before: the stored MDN, in the way that is asked for now (REL-10)."""
     mdn = MDN.objects.filter(message=accepted, direction=Direction.OUTBOUND).first()
-    if mdn is None and arrival.request.mdn is not None:
-        return _answer_late(accepted, arrival, arrival.request.mdn, address)
+    told = arrival.policy.quirks.duplicate_warning
+    if arrival.request.mdn is not None and (mdn is None or told):
+        return _answer_anew(accepted, arrival, arrival.request.mdn, address)
     with transaction.atomic():
         text = "Came again: answered as before, not delivered again."
         record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
@@ -126,26 +129,31 @@ def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
             _post_again(mdn, arrival)
     logger.info("%s: a duplicate, answered as before", accepted.message_id)
     if mdn is None or arrival.mdn_mode is not MDNMode.SYNC:
-        return TAKEN
+        return taken(arrival.policy.quirks)
     return answering.stored_reply(mdn)
 
 
-def _answer_late(
+def _answer_anew(
     accepted: Message, arrival: Arrival, asked: MDNRequest, address: str | None
 ) -> Reply:
-    """Make the MDN that nobody asked for when the message was accepted (REL-10)."""
+    """Make the MDN that nobody asked for when the message was accepted (REL-10).
+
+    Or another one, which says that it came before, for a partner who looks for that.
+    """
+    warns = arrival.policy.quirks.duplicate_warning
+    warning = DuplicateDocument("it was accepted before") if warns else None
     mics = [MIC(bytes.fromhex(mic), DigestAlgorithm(name)) for name, mic in accepted.mics.items()]
-    draft = answering.draft(arrival, asked, Facts(mic=mics[0] if mics else None), None)
+    draft = answering.draft(arrival, asked, Facts(mic=mics[0] if mics else None), warning)
     with get_store().writer(Kind.MDN) as body:
         body.write(draft.built.body)
         body.commit()
     with transaction.atomic():
         mdn = MDN.objects.create(message=accepted, body_key=body.key, **draft.fields(arrival))
-        text = "Came again, now asking for an MDN: answered, not delivered again."
+        text = "Came again, asking for another MDN: answered, not delivered again."
         record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
         if mdn.due_at is not None:
             dispatch.wake_mdn(mdn.pk)
-    return draft.reply if mdn.due_at is None else TAKEN
+    return draft.reply if mdn.due_at is None else taken(arrival.policy.quirks)
 
 
 def _post_again(mdn: MDN, arrival: Arrival) -> None:

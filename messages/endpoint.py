@@ -37,7 +37,8 @@ class AS2Endpoint:
         signals.request_started.send(sender=type(self), environ=environ)
         reply = answer(environ)
         fields = list(reply.headers)
-        if "Content-Length" not in reply.headers:
+        # A 204 has neither a body nor a length (RFC 9110 §8.6).
+        if "Content-Length" not in reply.headers and reply.status is not HTTPStatus.NO_CONTENT:
             fields.append(("Content-Length", str(len(reply.body))))
         start_response(f"{reply.status.value} {reply.status.phrase}", fields)
         return _Body(reply.body)

@@ -106,6 +106,12 @@ def check_headers(headers: Headers) -> None:
         )
 
 
+def check_host(environ: Environ) -> None:
+    """Refuse a request of HTTP/1.1 that does not say to whom it goes (RFC 9112 §3.2, HTTP-04)."""
+    if environ.get("SERVER_PROTOCOL") == "HTTP/1.1" and not environ.get("HTTP_HOST"):
+        raise Refused(HTTPStatus.BAD_REQUEST, "A request of HTTP/1.1 needs a Host field.")
+
+
 def declared_length(environ: Environ, limits: BodyLimits) -> int | None:
     """Say how long the body is to be; None if it comes in chunks. Raises Refused."""
     text = str(environ.get("CONTENT_LENGTH") or "")

@@ -103,7 +103,10 @@ def find_message(original_message_id: str | None) -> Message | None:
         return None
     ours = Message.objects.filter(direction=Literal(Direction.OUTBOUND.value)).order_by()
     rows = ours.select_related("connection__organization", "connection__partner")
-    return next(iter(rows.filter(message_id__in=[f"<{bare}>", bare])[:1]), None)
+    named = [f"<{bare}>", bare]
+    found = next(iter(rows.filter(message_id__in=named)[:1]), None)
+    # Some messages have had a name of its own for each attempt.
+    return found or rows.filter(attempt_rows__sent_as__in=named).first()
 
 
 def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:
@@ -124,7 +127,7 @@ def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:
         words = returned_mics.forgive(message, mdn.mic)
         state = MDNState.VERIFIED if words else MDNState.REFUSED
         return Verdict(state, words or error.reason, signer, mic_matched=False)
-    return Verdict(MDNState.VERIFIED, "", signer, matched)
+    return Verdict(MDNState.VERIFIED, _forgiven(mdn, message), signer, matched)
 
 
 def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
@@ -137,7 +140,7 @@ def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
     fault: AS2Error | None = None
     for certificate in certificates if mdn.signed else ():
         try:
-            verify_mdn(anybody, expected(message, (certificate,)))
+            verify_mdn(anybody, _expected_of(mdn, message, (certificate,)))
         except (AuthenticationFailed, IntegrityCheckFailed) as error:
             fault = fault or error
         else:
@@ -145,8 +148,21 @@ def _identify(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> str:
     if fault is not None:
         raise fault
     # Unsigned, or no certificate to check it with: whether that will do is for the core to say.
-    verify_mdn(anybody, expected(message, ()))
+    verify_mdn(anybody, _expected_of(mdn, message, ()))
     return ""
+
+
+def _expected_of(
+    mdn: UnverifiedMDN, message: Message, certificates: tuple[Certificate, ...]
+) -> Expected:
+    """The same for an MDN that may be about an earlier attempt, which had an id of its own."""
+    due = expected(message, certificates)
+    if due.quirks.new_message_id:
+        earlier = message.attempt_rows.exclude(sent_as="").values_list("sent_as", flat=True)
+        reported = mdn.original_message_id or ""
+        same = next((each for each in earlier if same_message_id(each, reported)), due.message_id)
+        due = replace(due, message_id=same)
+    return due
 
 
 def expected(message: Message, certificates: tuple[Certificate, ...]) -> Expected:
@@ -161,7 +177,24 @@ def expected(message: Message, certificates: tuple[Certificate, ...]) -> Expecte
         allowed=allowed_digests(message.connection),
         require_signed_attributes=message.connection.require_signed_attributes,
         limits=limits(),
+        quirks=message.connection.needs,
     )
+
+
+def _forgiven(mdn: UnverifiedMDN, message: Message) -> str:
+    """Say what an MDN is taken for in spite of, by the connection's quirks (MDR-13, MDR-15)."""
+    words = []
+    if message.mdn_signed and not mdn.signed:
+        words.append(
+            "The MDN is not signed, which is taken for delivery on this connection. It proves "
+            "nothing to anybody else."
+        )
+    if mdn.as2_from and (mdn.as2_from, mdn.as2_to) != (message.as2_to, message.as2_from):
+        words.append(
+            f"The MDN is from {mdn.as2_from[:200]!r} to {mdn.as2_to[:200]!r}, other names than the "
+            "message's, which is forgiven for this connection as it is signed."
+        )
+    return " ".join(words)
 
 
 def _check_mic(mdn: UnverifiedMDN, message: Message, signer: str) -> None:

@@ -18,7 +18,8 @@ _LATER = frozenset({408, 425, 429})
 #: Statuses that an operator here or there mends without touching the message. They are tried again
 #: for that reason (SD10); every other 4xx is about the message itself, which will not change.
 _CHECK = {
-    401: "It asks for a password, which AS2 servers do not as a rule: check the URL.",
+    401: "It asks for a password, or does not take ours: check the connection's user name and "
+    "password, and the URL.",
     403: "Ask the partner whether our AS2 id and our address are set up there.",
     404: "Check the URL of the connection.",
 }

@@ -51,7 +51,7 @@ from messages.intake import BodyLimits, Environ, Refused
 from messages.judging import Judgement, judge
 from messages.models import Message, State
 from messages.rates import get_limiter
-from messages.replies import TAKEN, Reply
+from messages.replies import Reply, taken
 from messages.store import Kind, Writer, commit_all, get_store
 from messages.verdicts import PoisonousMessage, ReusedMessageID
 from partners.encryption import KeyRingError
@@ -92,6 +92,7 @@ def _receive(environ: Environ) -> Reply:
     headers = intake.read_headers(environ)
     failpoints.hit("rx.headers")
     intake.check_headers(headers)
+    intake.check_host(environ)
     address = client_address(environ)
     request, connection = find_receiver(_read_request(headers, address))
     _check_rate(request, connection, address)
@@ -145,14 +146,15 @@ class _Caller:
 def _take_whole(caller: _Caller, raw: Writer) -> Reply:
     failpoints.hit("rx.spooled")
     if is_mdn(caller.headers, raw.head(_HEAD)):
-        return _take_mdn(caller.headers, raw, caller.address)
+        return _take_mdn(caller, raw)
     with rows.held():
         return _take(caller.arrival(raw.sha256), raw, caller.address)
 
 
 def _body_limits(connection: Connection) -> BodyLimits:
-    """What a body may cost: an engine that holds whole messages takes smaller ones."""
+    """What a body may cost: the connection may allow less, and so may its engine."""
     allowed = BodyLimits.from_settings()
+    allowed = replace(allowed, size=min(allowed.size, connection.max_size or allowed.size))
     if engine_for(connection).streams:
         return allowed
     return replace(allowed, size=min(allowed.size, limits().whole_message))
@@ -206,11 +208,11 @@ def _check_room(environ: Environ, body_limits: BodyLimits, total: int) -> None:
         raise OSError("less than AS2_MIN_FREE_SPACE would be left on the disk of the store")
 
 
-def _take_mdn(headers: Headers, raw: Writer, address: str | None) -> Reply:
+def _take_mdn(caller: _Caller, raw: Writer) -> Reply:
     if raw.size > limits().mdn:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is too large to be an MDN.")
-    mdns.take_mdn(headers, b"".join(raw.chunks()), address)
-    return TAKEN
+    mdns.take_mdn(caller.headers, b"".join(raw.chunks()), caller.address)
+    return taken(caller.connection.needs)
 
 
 def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
@@ -223,7 +225,7 @@ def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
     with judge(arrival, raw.chunks) as judgement:
         if accepted is None:
             try:
-                return _answer(conclude(arrival, judgement, save, [raw]))
+                return _answer(arrival, conclude(arrival, judgement, save, [raw]))
             except IntegrityError:
                 # Two at once, and the other one was faster (threats RC11).
                 accepted = _winner(arrival)
@@ -232,7 +234,7 @@ def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
         if duplicates.is_repetition(accepted, arrival, judgement):
             get_store().delete(raw.key)
             return duplicates.repeat(accepted, arrival, address)
-        return _answer(conclude(arrival, _refused(judgement), save, [raw]))
+        return _answer(arrival, conclude(arrival, _refused(judgement), save, [raw]))
 
 
 def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
@@ -250,7 +252,7 @@ def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply
     except OperationalError:
         return _after_lost_commit(arrival, raw)
     failpoints.hit("rx.committed")
-    return TAKEN
+    return taken(arrival.policy.quirks)
 
 
 def process(message_pk: int) -> None:
@@ -382,13 +384,14 @@ def _after_lost_commit(arrival: Arrival, raw: Writer) -> Reply:
     if written is None:
         return replies.unavailable()
     mdn = written.mdns.first()
-    return answering.stored_reply(mdn) if mdn and mdn.due_at is None else TAKEN
+    stored = mdn is not None and mdn.due_at is None
+    return answering.stored_reply(mdn) if mdn and stored else taken(arrival.policy.quirks)
 
 
-def _answer(conclusion: Conclusion) -> Reply:
+def _answer(arrival: Arrival, conclusion: Conclusion) -> Reply:
     message = conclusion.message
     if message.failure_text:
         logger.warning("%s: rejected: %s", message.message_id, message.failure_text)
     else:
         logger.info("%s: accepted from %s", message.message_id, message.partner_name)
-    return conclusion.draft.reply if conclusion.draft else TAKEN
+    return conclusion.draft.reply if conclusion.draft else taken(arrival.policy.quirks)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from as2gateway.headers import Headers
+from as2gateway.quirks import Quirks
 
 #: Seconds after which a partner may come again when the fault is ours and temporary (threats R4).
 _RETRY_AFTER = 120
@@ -19,8 +20,13 @@ class Reply:
 
 
 #: The message was taken, and there is nothing to say: no MDN was asked for, or it goes elsewhere.
-#: 200, since some products take neither 202 nor 204 (HTTP-15, HTTP-17).
+#: 200, since some products take neither 202 nor 204 (HTTP-15).
 TAKEN = Reply()
+
+
+def taken(quirks: Quirks) -> Reply:
+    """The same, with the status that a partner insists on (HTTP-17)."""
+    return Reply(HTTPStatus(int(quirks.empty_answer))) if quirks.empty_answer else TAKEN
 
 
 def words(status: HTTPStatus, text: str, *fields: tuple[str, str]) -> Reply:

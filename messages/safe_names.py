@@ -66,3 +66,13 @@ def _split(name: str) -> tuple[str, str]:
     if stem and _SUFFIX.fullmatch(suffix):
         return stem, suffix
     return safe or "document", ""
+
+
+def storable_name(name: str) -> str:
+    """Shorten a partner's file name for a column; its end is kept, which says what it is."""
+    return storable(name, len(name))[-255:]
+
+
+def storable(text: str, limit: int) -> str:
+    """Take out of a partner's text what PostgreSQL does not take."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]

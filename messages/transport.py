@@ -50,6 +50,11 @@ class PostOptions:
     total: float = 600.0
     #: None = the client of a connection without settings of its own: Mozilla's authorities
     tls: ssl.SSLContext | None = None
+    #: value of the Authorization field, for this URL alone; empty = none (SND-10)
+    authorization: str = field(default="", repr=False)
+    #: in chunks instead of with Content-Length, and by HTTP/1.0: quirks of a partner's server
+    chunked: bool = False
+    http_1_0: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ def _exchange(
         try:
             facts = _handshake(sock, facts)
             kind = _SecureConnection if target.scheme == "https" else _Connection
-            with closing(kind(target, sock, options.idle_timeout)) as connection:
+            with closing(kind(target, sock, options)) as connection:
                 send(connection, watched)
                 watched.deadline = time.monotonic() + options.total
                 with closing(connection.getresponse()) as response:
@@ -268,29 +273,38 @@ class _Connection(HTTPConnection):
 
     response_class = _FinalResponse
 
-    def __init__(self, target: Url, sock: socket.socket, idle_timeout: float) -> None:
-        super().__init__(_host(target), _port(target), timeout=idle_timeout)
+    def __init__(self, target: Url, sock: socket.socket, options: PostOptions) -> None:
+        super().__init__(_host(target), _port(target), timeout=options.idle_timeout)
         self.sock = sock
         self._target = target.request_uri
+        self._options = options
+        self._netloc = target.netloc or ""
+        if options.http_1_0:
+            self._http_vsn, self._http_vsn_str = 10, "HTTP/1.0"
 
     def send_message(self, headers: Headers, body: Iterable[bytes], length: int) -> None:
         """Write the request; a partner that stops reading may have answered already (a 413)."""
-        fields = _fields(headers)
-        fields["Content-Length"] = str(length)
+        fields, chunked = self._fields(headers), self._options.chunked
+        if not chunked:
+            fields["Content-Length"] = str(length)
         try:
-            self.request("POST", self._target, body, fields, preload_content=False)
+            self.request("POST", self._target, body, fields, chunked=chunked, preload_content=False)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, TimeoutError):
             return
 
     def send_question(self, headers: Headers) -> None:
         """Write a HEAD."""
-        self.request("HEAD", self._target, None, _fields(headers), preload_content=False)
+        self.request("HEAD", self._target, None, self._fields(headers), preload_content=False)
 
-
-def _fields(headers: Headers) -> HTTPHeaderDict:
-    fields = HTTPHeaderDict(headers.fields)
-    fields.setdefault("User-Agent", SKIP_HEADER)
-    return fields
+    def _fields(self, headers: Headers) -> HTTPHeaderDict:
+        fields = HTTPHeaderDict(headers.fields)
+        fields.setdefault("User-Agent", SKIP_HEADER)
+        if self._options.authorization:
+            fields["Authorization"] = self._options.authorization
+        if self._options.http_1_0:
+            # No part of HTTP/1.0, but many servers know their sites by it.
+            fields["Host"] = self._netloc
+        return fields
 
 
 class _SecureConnection(_Connection):

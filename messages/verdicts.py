@@ -195,6 +195,13 @@ def _poison(case: _Case) -> str:
     )
 
 
+def _repeated_name(case: _Case) -> str:
+    return (
+        f"Ask {case.partner} to give each document a name of its own, or take back “repeated name” "
+        "of the connection: then both are kept."
+    )
+
+
 def _unexpected(_case: _Case) -> str:
     return "This is a fault of the gateway; the request is kept. Report it with the log lines."
 
@@ -214,6 +221,7 @@ _CASES: Mapping[type, tuple[str, _Advice]] = MappingProxyType(
         errors.UnusableExchange: ("certificate-exchange", _exchange),
         errors.UnsupportedFormat: ("", _mdn_options),
         errors.UnsupportedMICAlgorithms: ("", _mdn_options),
+        errors.DuplicateFilename: ("", _repeated_name),
         ReusedMessageID: ("message-id-reused", _reused),
         MissingMessageID: ("message-id-missing", _no_message_id),
         PoisonousMessage: ("poisonous-message", _poison),

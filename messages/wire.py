@@ -13,6 +13,7 @@ from as2gateway.engine import Stamp
 from as2gateway.policy import OutboundPolicy, PayloadInfo
 from messages import failpoints
 from messages.claims import Claim
+from messages.message_ids import new_message_id
 from messages.models import Message
 from messages.store import Kind, get_store
 from partners.policies import engine_for, outbound_policy, snapshot
@@ -21,19 +22,24 @@ from partners.policies import engine_for, outbound_policy, snapshot
 def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
     """Build the message that was claimed; what its row must say of the file before it is sent.
 
-    Empty if that was done before; then the file is seen to be there. Raises PolicyError if a key or
-    certificate is missing, ValueError if the message cannot be made by its policy or the file has
-    changed, OSError for the disk, LeaseLost if the message is no longer ours.
+    Empty if that was done before; then the file is seen to be there. For a partner who needs a new
+    Message-ID each time it is built anew, and the caller deletes the file of before. Raises
+    PolicyError if a key or certificate is missing, ValueError if the message cannot be made by its
+    policy or the file has changed, OSError for the disk, LeaseLost if the message is no longer
+    ours.
     """
     message = claim.message
     store = get_store()
-    if message.wire_key:
+    message_id = message.message_id
+    if message.wire_key and message.attempts > 1 and message.connection.needs.new_message_id:
+        message_id = new_message_id(message.connection.organization)
+    elif message.wire_key:
         if store.size(message.wire_key) != message.wire_size:
             raise ValueError(f"the stored file {message.wire_key} has changed its size")
         return {}
     policy = outbound_policy(message.connection, now)
     payload = claim.keep(store.chunks(message.payload_key))
-    changes = _compose(message, policy, payload, now)
+    changes = _compose(message, policy, payload, Stamp(message_id, now, message.subject))
     failpoints.hit("tx.built")
     return changes
 
@@ -44,17 +50,17 @@ def payload_info(message: Message) -> PayloadInfo:
 
 
 def _compose(
-    message: Message, policy: OutboundPolicy, payload: Iterable[bytes], now: dt.datetime
+    message: Message, policy: OutboundPolicy, payload: Iterable[bytes], stamp: Stamp
 ) -> dict[str, object]:
     """Write the body into the store; what the row is to say of it."""
     info = payload_info(message)
-    stamp = Stamp(message.message_id, now, message.subject)
     composition = engine_for(message.connection).compose(payload, info, policy, stamp)
     with get_store().writer(Kind.WIRE) as writer:
         for chunk in composition:
             writer.write(chunk)
         writer.commit()
     return {
+        "message_id": stamp.message_id,
         "wire_key": writer.key,
         "wire_size": writer.size,
         "wire_sha256": writer.sha256,

@@ -34,6 +34,8 @@ class Attempt(models.Model):
     )
     mdn = models.ForeignKey(MDN, models.PROTECT, null=True, blank=True, related_name="attempt_rows")
     number = models.PositiveIntegerField()
+    #: where each attempt has a Message-ID of its own, this one's; empty = the message's
+    sent_as = models.CharField("Message-ID", max_length=998, blank=True)
     url = models.CharField("URL", max_length=2000)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -57,6 +59,7 @@ class Attempt(models.Model):
             models.UniqueConstraint(fields=["mdn", "number"], name="mdn_attempt_number_once"),
         ]
         indexes = [
+            models.Index(fields=["sent_as"], condition=~Q(sent_as=""), name="attempt_sent_as"),
             # Few rows, looked at before each attempt: is the partner known to be away?
             models.Index(
                 fields=["ended_at"],
