@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from as2gateway import layers
-from as2gateway.events import LayerFacts, Reading
+from as2gateway.events import LayerFacts, LayerKind, Reading
 from as2gateway.headers import Headers
 from as2gateway.layers import NATIVE, Entity, Inner, Message
 from as2gateway.policy import InboundPolicy, Limits
@@ -22,8 +22,8 @@ Sink = Callable[[bytes], object]
 class SignedContentReceiver(MessageReceiver):
     """Reads a message as any receiver, and gives what a multipart/signed covers to ``sink``.
 
-    What is signed is what was verified: in the line ends of the reading that holds. A signature
-    that carries its content inside (CMS-24) is not given out.
+    What is signed is what was verified: in the line ends of the reading that holds. Of a signature
+    within another one the outer one counts. One that carries its content (CMS-24) is not given out.
     """
 
     def __init__(
@@ -46,11 +46,8 @@ class SignedContentReceiver(MessageReceiver):
     def _read(
         self, source: Source, message: Message, inner: Inner, entity: Entity
     ) -> Parser[bytes, LayerFacts]:
-        return (
-            yield from layers.read_multipart_signed(
-                source, message, _Tee(inner, self._sink), entity
-            )
-        )
+        beside = inner if LayerKind.SIGNED in entity.around else _Tee(inner, self._sink)
+        return (yield from layers.read_multipart_signed(source, message, beside, entity))
 
 
 class _Tee(Inner):

@@ -16,11 +16,10 @@ NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How many other partners fail likewise, some of them by name, and how many messages."""
+    """How many other partners fail likewise, and some of them by name."""
 
     partners: int
     names: tuple[str, ...]
-    messages: int
 
     @property
     def text(self) -> str:
@@ -59,4 +58,4 @@ def likeness(message: Message, rows: QuerySet[Message]) -> Likeness | None:
     found = alike.values("connection__partner__name").annotate(total=Count("pk"))
     ordered = list(found.order_by("-total", "connection__partner__name"))
     names = tuple(str(each["connection__partner__name"]) for each in ordered[:NAMED])
-    return Likeness(len(ordered), names, sum(each["total"] for each in ordered))
+    return Likeness(len(ordered), names)

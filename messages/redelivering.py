@@ -21,7 +21,6 @@ from messages.models import (
     RedeliveryState,
     State,
 )
-from messages.support import help_of
 
 logger = logging.getLogger(__name__)
 
@@ -82,11 +81,6 @@ def letter(row: Redelivery) -> str:
         facts="".join(f"  {name:<18} {value}\n" for name, value in facts if value),
         company=connection.organization.name,
     )
-
-
-def where_to_ask(row: Redelivery) -> str:
-    """Name the partner's own way to its help; empty if none is known."""
-    return help_of(row.connection).path
 
 
 def mail(row: Redelivery, actor: str, now: dt.datetime) -> None:

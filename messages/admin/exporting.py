@@ -1,6 +1,7 @@
 """Exporting: the messages that a list shows as CSV, row by row, for spreadsheets and reports."""
 
 import csv
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -80,8 +81,8 @@ def cell(value: object) -> str:
     """Write a value so that no spreadsheet calculates it: partners choose names and texts."""
     if value is None:
         return ""
-    if hasattr(value, "astimezone"):
-        return moment(value)  # type: ignore[arg-type]  # a time, of all values that are columns
+    if isinstance(value, dt.datetime):
+        return moment(value)
     text = " · ".join(filter(None, str(value).replace("\0", "").splitlines()))
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 

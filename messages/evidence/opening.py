@@ -98,7 +98,9 @@ def _read_again(message: Message, new_file: Callable[[], Writer], now: dt.dateti
         if not receiver.signature:
             raise CannotOpen("it has no signature beside its content")
         signed = [each for each in verdict.facts.layers if each.kind is LayerKind.SIGNED]
-        return Content(file, receiver.signature, signed[-1].certificate or "")
+        if len(signed) > 1:
+            raise CannotOpen("it is signed more than once, and its MIC is of the inner content")
+        return Content(file, receiver.signature, signed[0].certificate or "")
     raise CannotOpen("it cannot be read as it was then")
 
 
