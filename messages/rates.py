@@ -77,7 +77,7 @@ class Memory:
 class Shared:
     """Counts in Redis, and in this process while that does not answer: it never refuses for it."""
 
-    def __init__(self, client: "redis.Redis[bytes]", clock: Callable[[], float]) -> None:
+    def __init__(self, client: redis.Redis, clock: Callable[[], float]) -> None:
         self._client = client
         self._clock = clock
         self._own = Memory()

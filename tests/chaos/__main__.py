@@ -13,7 +13,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--embedded", action="store_true", help="SQLite, and files as broker")
     parser.add_argument("--kill-every", type=float, default=0.5, metavar="SECONDS")
-    parser.add_argument("--minutes", type=float, default=Plan.minutes, help="then send no more")
+    parser.add_argument("--minutes", type=float, default=24 * 60.0, help="then send no more")
     options = parser.parse_args()
 
     result = run(Plan(**vars(options)))

@@ -224,38 +224,54 @@ def _repetitions(world: World) -> int:
     return sum(side.records.rows(query)[0]["n"] for side in (world.pair.a, world.pair.b))
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A gateway that is not started yet, with what stands around it."""
+
+    side: Side
+    clock: Clock
+    disk: Disk
+    proxy: Proxy
+
+    @classmethod
+    def within(cls, stack: ExitStack, home: Path, env: Mapping[str, str], seed: int) -> "_Place":
+        """Make one in a folder; the stack ends it."""
+        home.mkdir(mode=0o700)
+        disk = Disk(home)
+        stack.callback(disk.unmount)
+        disk.mount()
+        clock = Clock(home.with_name(f"{home.name}-clock"))
+        port = services.free_port()
+        proxy = stack.enter_context(Proxy(port, random.Random(seed)))
+        own = {
+            "AS2_CLOCK_FILE": str(clock.file),
+            "AS2_BASE_URL": f"http://127.0.0.1:{proxy.port}",
+        }
+        gateway = Gateway(home, port, {**_ENV, **env, **own})
+        stack.callback(gateway.crash)
+        return cls(Side(home.name.upper(), gateway, records_of(gateway)), clock, disk, proxy)
+
+
 @contextmanager
 def _world(folder: Path, plan: Plan) -> Iterator[World]:
     with ExitStack() as stack:
-        postgres = None if plan.embedded else stack.enter_context(Postgres())
-        redis = None if plan.embedded else stack.enter_context(Redis())
-        sides, clocks, disks, proxies = [], [], [], []
-        for number, letter in enumerate("ab"):
-            home = folder / letter
-            home.mkdir(mode=0o700)
-            disk = Disk(home)
-            stack.callback(disk.unmount)
-            disk.mount()
-            clock = Clock(folder / f"{letter}-clock")
-            port = services.free_port()
-            proxy = stack.enter_context(Proxy(port, random.Random(plan.seed + number)))
-            env = {
-                **_ENV,
-                "AS2_CLOCK_FILE": str(clock.file),
-                "AS2_BASE_URL": f"http://127.0.0.1:{proxy.port}",
-            }
-            if postgres is not None and redis is not None:
-                env["DATABASE_URL"] = services.create_database(postgres.url)
-                env["REDIS_URL"] = redis.url(number)
-            gateway = Gateway(home, port, env)
-            stack.callback(gateway.crash)
-            sides.append(Side(letter.upper(), gateway, records_of(gateway)))
-            clocks.append(clock), disks.append(disk), proxies.append(proxy)
-        pair = Pair(*sides)
-        for side, other, proxy in ((pair.a, pair.b, proxies[1]), (pair.b, pair.a, proxies[0])):
-            _introduce(side, other, proxy)
-        faults = Faults(pair, random.Random(plan.seed), clocks, disks, redis, postgres)
-        yield World(pair, faults, proxies)
+        postgres = redis = None
+        envs: list[dict[str, str]] = [{}, {}]
+        if not plan.embedded:
+            postgres, redis = stack.enter_context(Postgres()), stack.enter_context(Redis())
+            envs = [
+                {"DATABASE_URL": services.create_database(postgres.url), "REDIS_URL": redis.url(n)}
+                for n in range(2)
+            ]
+        a, b = (
+            _Place.within(stack, folder / letter, env, plan.seed + number)
+            for number, (letter, env) in enumerate(zip("ab", envs, strict=True))
+        )
+        _introduce(a.side, b.side, b.proxy)
+        _introduce(b.side, a.side, a.proxy)
+        pair, chance = Pair(a.side, b.side), random.Random(plan.seed)
+        broken = Faults(pair, chance, [a.clock, b.clock], [a.disk, b.disk], redis, postgres)
+        yield World(pair, broken, [a.proxy, b.proxy])
 
 
 def _introduce(side: Side, other: Side, proxy: Proxy) -> None:

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from audit.models import AuditEvent
 from messages.intake import Refused
 from messages.models import Message, UnknownSender
-from messages.rates import Limiter, Memory, Shared, get_limiter
+from messages.rates import Kind, Limiter, Memory, Shared, get_limiter
 from partners.models import Connection
 from tests import services
 from tests.messages import sender
@@ -152,5 +152,5 @@ def test_without_its_redis_a_host_counts_alone(clock: Clock) -> None:
 def test_the_redis_of_the_settings_is_used(settings: Settings) -> None:
     settings.AS2_REDIS_URL = "redis://127.0.0.1:9/0"
     get_limiter.cache_clear()
-    assert isinstance(get_limiter()._counters["address"], Shared)
+    assert isinstance(get_limiter()._counters[Kind.ADDRESS], Shared)
     get_limiter.cache_clear()
