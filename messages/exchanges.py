@@ -4,7 +4,6 @@ For connections with ``certificate_exchange`` on; on others such a message is a 
 What is asked and decided is in ``partners.exchanging``.
 """
 
-import logging
 import os
 
 from django.conf import settings
@@ -24,11 +23,13 @@ from partners.models import CertificateAnnouncement, CertificateRequest, Connect
 from partners.policies import limits
 from partners.rollover.dates import PlanError
 
-logger = logging.getLogger(__name__)
-
 #: Messages of each kind that one sweep puts into the queue.
 _BATCH = 20
 _SUBJECT = "Certificate exchange"
+_NOTE = (
+    "This is a certificate exchange message and no document: nothing was put into the inbox. What "
+    "it asks for is under Certificate requests, what it answers on the rollover's page."
+)
 
 
 def read(arrival: Arrival, facts: Facts, payload: Writer) -> Exchange | None:
@@ -54,7 +55,7 @@ def read(arrival: Arrival, facts: Facts, payload: Writer) -> Exchange | None:
 def take(arrival: Arrival, message: Message, exchange: Exchange) -> None:
     """Keep what it says, in the transaction that accepts the message. Nothing is delivered."""
     exchanging.take(arrival.connection, exchange, message.message_id, arrival.now)
-    logger.info("%s: a certificate exchange message", message.message_id)
+    Message.objects.filter(pk=message.pk).update(notes=[*message.notes, _NOTE])
 
 
 def send_due() -> int:

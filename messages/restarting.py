@@ -28,7 +28,7 @@ from messages import failpoints, intake
 from messages.arrivals import find_receiver
 from messages.claims import LeaseLost
 from messages.intake import BodyLimits, Environ, Refused
-from messages.models import Message, Transfer, TransferPiece
+from messages.models import Message, State, Transfer, TransferPiece
 from messages.replies import TAKEN, Reply
 from messages.store import Kind, Writer, get_store
 from partners.models import Connection
@@ -119,7 +119,9 @@ def conclude(connection: Connection, part: Part, message: Message | None) -> Non
     row = _find(connection, part.transfer_id)
     if row is None or not row.sha256:
         return
-    if message is None or message.wire_sha256 != row.sha256 or not message.raw_key:
+    # What was put together and is refused may have a wrong part in it: all of it must come again.
+    is_doubtful = part.offset > 0 and message is not None and message.state == State.REJECTED
+    if message is None or message.wire_sha256 != row.sha256 or not message.raw_key or is_doubtful:
         forget(row)
         return
     if [piece.part_key for piece in row.pieces.all()] != [message.raw_key]:

@@ -34,6 +34,7 @@ from partners.models import (
 )
 from partners.models.connections import NONE
 from partners.noticing.exchanges import note_request, note_response
+from partners.policies import engine_name
 from partners.rollover.confirming import acknowledge, tell
 from partners.rollover.dates import PlanError, earliest_start
 from partners.rollover.planning import Successor, plan_partner, replaced
@@ -203,6 +204,8 @@ def check_sends(connection: Connection) -> None:
     """Raise PlanError for a connection that could not send an exchange message."""
     if not connection.certificate_exchange:
         raise PlanError(f"{connection} has certificate exchange messages switched off.")
+    if engine_name(connection) != "native":
+        raise PlanError(f"{connection} works by another engine than native, which is needed here.")
     if connection.sign == NONE:
         raise PlanError(
             f"{connection} does not sign what it sends, and certificate exchange messages must be "

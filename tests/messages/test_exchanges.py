@@ -84,6 +84,7 @@ def test_a_request_waits_for_an_operator_and_is_no_document(connection: Connecti
     assert row.request.respond_by == written.RESPOND_BY
     assert row.request.message_id == Message.objects.get().message_id
     assert not Delivery.objects.exists()
+    assert "nothing was put into the inbox" in Message.objects.get().notes[0]
     assert "asks to trust" in Notice.objects.get().title
     assert AuditEvent.objects.filter(tag="certificate:offer:received").count() == 1
 
@@ -293,6 +294,14 @@ def test_a_connection_that_does_not_sign_cannot_answer(connection: Connection) -
     for decide in (exchanging.accept, lambda o, n, b: exchanging.reject(o, "", n, b)):
         with pytest.raises(PlanError, match="does not sign"):
             decide(offer(), timezone.now(), ALICE)
+
+
+def test_the_other_engine_cannot_answer(connection: Connection) -> None:
+    amazon.ask()
+    Connection.objects.update(engine="pyas2lib")
+    with pytest.raises(PlanError, match="another engine than native"):
+        exchanging.accept(offer(), timezone.now(), ALICE)
+    assert offer().state == "pending"
 
 
 def test_one_that_was_put_in_by_hand_is_accepted_without_another(connection: Connection) -> None:

@@ -198,6 +198,15 @@ def test_octets_that_differ_do_not_pass(connection: Connection) -> None:
     assert documents() == []
 
 
+def test_what_was_put_together_wrongly_comes_again_as_a_whole(connection: Connection) -> None:
+    sent = large()
+    cut(sent.with_body(b"\0" * len(sent.body)), 2000)
+    go_on(sent, 2000)
+    assert (held(), Transfer.objects.exists()) == (0, False)
+    assert b"".join(get_store().chunks(Message.objects.get().raw_key))[:2000] == bytes(2000)
+    sender.verify(go_on(sent, 0), sent)
+
+
 def test_a_message_that_begins_anew_overwrites_what_is_held(connection: Connection) -> None:
     sent = large()
     cut(sent.with_body(b"\0" * len(sent.body)), 2000)
