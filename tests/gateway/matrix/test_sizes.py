@@ -171,8 +171,8 @@ def test_a_large_document_passes_in_in_constant_memory(row: Row) -> None:
     entity, covered = wrapped(size)
     wire = addressed(entity, row.asks)
     with in_constant_memory():
-        received, digest = receive_large(wire, inbound(row))
-    assert digest == digest_of(octets(size))
+        received, checksum = receive_large(wire, inbound(row))
+    assert checksum == checksum_of(octets(size))
     mic = received.facts.mic
     assert mic is not None
     assert mic.digest == covered
@@ -184,6 +184,15 @@ def digest_of(pieces: Iterable[bytes]) -> bytes:
     for piece in pieces:
         running.update(piece)
     return running.digest()
+
+
+def checksum_of(pieces: Iterable[bytes]) -> tuple[int, int]:
+    """How many octets there are, and their CRC: nobody forges them here, and it is quick."""
+    size = checksum = 0
+    for piece in pieces:
+        size += len(piece)
+        checksum = zlib.crc32(piece, checksum)
+    return size, checksum
 
 
 def wrapped(size: int) -> tuple[Entity, bytes]:
@@ -204,15 +213,19 @@ def wrapped(size: int) -> tuple[Entity, bytes]:
     return encrypted(inside, OURS, "-aes128", "-stream"), covered
 
 
-def receive_large(wire: Wire, policy: InboundPolicy) -> tuple[Received, bytes]:
-    """Read a message and keep only the digest of its payload."""
+def receive_large(wire: Wire, policy: InboundPolicy) -> tuple[Received, tuple[int, int]]:
+    """Read a message and keep only the checksum of its payload."""
     request = read_request(wire.headers)
     receiver = get_engine().receiver(wire.headers, policy, request.mdn, Limits(), Reading())
-    running = hashlib.sha256()
-    for start in range(0, len(wire.body), 64 * KIB):
-        for event in receiver.feed(wire.body[start : start + 64 * KIB]):
-            running.update(event.data)
-    last, verdict = receiver.close()
-    for event in last:
-        running.update(event.data)
-    return Received(wire, request, b"", verdict), running.digest()
+    verdicts = []
+
+    def payload() -> Iterator[bytes]:
+        for start in range(0, len(wire.body), 64 * KIB):
+            for event in receiver.feed(wire.body[start : start + 64 * KIB]):
+                yield event.data
+        last, verdict = receiver.close()
+        yield from (event.data for event in last)
+        verdicts.append(verdict)
+
+    checksum = checksum_of(payload())
+    return Received(wire, request, b"", verdicts[0]), checksum

@@ -10,6 +10,7 @@ from messages.delivering import deliver
 from messages.mdns import take_mdn
 from messages.models import MDN, Delivery, MDNState, Message, State
 from messages.sending import enqueue, send
+from partners.models import Connection
 from tests import factories
 from tests.gateway.matrix.rows import Row, run
 from tests.gateway.matrix.runs import LAYERS, outbound
@@ -69,21 +70,24 @@ def answer_again(row: Row, sent: Sent) -> Wire:
     return posted()
 
 
+def link_to(url: str, row: Row) -> Connection:
+    """A connection that packs and asks as the row says."""
+    policy = outbound(row)
+    return factories.connection(
+        url=url,
+        sign=policy.sign or "none",
+        encrypt=policy.encrypt or "none",
+        compress=policy.compress,
+        mdn=policy.mdn,
+        mdn_signed=policy.mdn_signed,
+    )
+
+
 @run("G0", "send")
 def test_a_document_is_sent_and_proven(row: Row) -> None:
-    asks, policy = row.asks, outbound(row)
-    partner = Partner(signs=asks.signed)
-    script = partner.answers if asks.mode is MDNMode.SYNC else answer()
-    with serve(script) as peer:
-        link = factories.connection(
-            url=peer.url,
-            sign=policy.sign or "none",
-            encrypt=policy.encrypt or "none",
-            compress=policy.compress,
-            mdn=asks.mode,
-            mdn_signed=asks.signed,
-        )
-        message = enqueue(link, [PAYLOAD], "order.edi")
+    asks, partner = row.asks, Partner(signs=row.asks.signed)
+    with serve(partner.answers if asks.mode is MDNMode.SYNC else answer()) as peer:
+        message = enqueue(link_to(peer.url, row), [PAYLOAD], "order.edi")
         send(message.pk)
     opened = open_message(request_of(peer.requests[0]), AMAZON, VENDOR.certificate)
     assert (opened.payload, opened.layers) == (PAYLOAD, LAYERS[row.packaging])
