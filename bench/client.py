@@ -75,14 +75,17 @@ def _content_length(head: bytes) -> int:
 class _Run:
     """All connections of one run, and what has come back so far."""
 
-    def __init__(self, requests: Sequence[bytes]) -> None:
+    def __init__(self, requests: Sequence[bytes], *, kept_open: bool) -> None:
         self._waiting = iter(requests)
+        self._kept_open = kept_open
         self._selector = selectors.DefaultSelector()
+        self._address = ("", 0)
         self.latencies: list[float] = []
         self.answers: list[bytes] = []
 
     def open(self, address: tuple[str, int]) -> None:
         """Open a connection and give it a request, if one is left."""
+        self._address = address
         request = next(self._waiting, None)
         if request is None:
             return
@@ -109,12 +112,14 @@ class _Run:
             return
         self.latencies.append(time.perf_counter() - connection.started)
         self.answers.append(answer)
-        request = next(self._waiting, None)
-        if request is None:
-            self._selector.unregister(connection.socket)
-            connection.socket.close()
-        else:
+        request = next(self._waiting, None) if self._kept_open else None
+        if request is not None:
             self._begin(connection, request)
+            return
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        if not self._kept_open:
+            self.open(self._address)
 
     def _begin(self, connection: _Connection, request: bytes) -> None:
         connection.begin(request)
@@ -125,9 +130,18 @@ class _Run:
         self._selector.modify(connection.socket, selectors.EVENT_READ | more, connection)
 
 
-def drive(address: tuple[str, int], requests: Sequence[bytes], connections: int) -> Outcome:
-    """Send every request once, on so many connections at a time."""
-    run = _Run(requests)
+def drive(
+    address: tuple[str, int],
+    requests: Sequence[bytes],
+    connections: int,
+    *,
+    kept_open: bool = True,
+) -> Outcome:
+    """Send every request once, on so many connections at a time.
+
+    With ``kept_open`` off each request has a connection of its own, for servers that close it.
+    """
+    run = _Run(requests, kept_open=kept_open)
     started = time.perf_counter()
     for _ in range(connections):
         run.open(address)

@@ -1,4 +1,4 @@
-"""What the protocol core costs: ``python -m bench.core``.
+"""What the protocol core costs: ``python -m bench --parts core``.
 
 One message of 2 kB, signed and encrypted, is read and answered with a signed MDN; beside it, in the
 same run, stand the two RSA private-key operations that no AS2 server can do without. Then 100 MB
@@ -42,6 +42,7 @@ from as2gateway.policy import (
     SigningKey,
 )
 from as2gateway.request import read_request
+from bench.figures import Figure, Report
 
 #: about 2 kB of a purchase order
 _DOCUMENT = b"PO1*1*12*EA*9.95**VN*4711*UP*012345678905~\r\n" * 45
@@ -50,6 +51,8 @@ _DOCUMENT = b"PO1*1*12*EA*9.95**VN*4711*UP*012345678905~\r\n" * 45
 LARGE = 100_000_000
 PIECE = 64 * 1024
 
+#: what the others are measured by
+_FLOOR = "two RSA-2048 private operations"
 #: runs of a small measurement: the best one counts, since the others were disturbed
 RUNS = 500
 MESSAGES = 250
@@ -155,8 +158,8 @@ def best(*actions: Callable[[], object]) -> list[float]:
     return seconds
 
 
-def small_message(exchange: Exchange) -> None:
-    """Print what one small message costs, as a multiple of the RSA operations in it."""
+def small_message(exchange: Exchange, report: Report) -> None:
+    """Measure what one small message costs, as a multiple of the RSA operations in it."""
     # Each message has its own boundary and keys, so nothing can be remembered from the last one.
     messages = cycle([exchange.small() for _ in range(MESSAGES)])
     key = exchange.us.key
@@ -175,9 +178,10 @@ def small_message(exchange: Exchange) -> None:
         partial(receive_and_answer, ENGINE),
         partial(receive_and_answer, PEER),
     )
-    print(f"two RSA-2048 private operations   {floor * 1e3:7.2f} ms   1.00")
-    print(f"2 kB in, signed MDN out (native)  {core * 1e3:7.2f} ms   {core / floor:.2f}  goal 1.60")
-    print(f"the same with pyas2lib            {peer * 1e3:7.2f} ms   {peer / floor:.2f}")
+    report.add(Figure(_FLOOR, floor * 1e3, "ms"))
+    native, other = "2 kB in, signed MDN out (native)", "the same with pyas2lib"
+    report.add(Figure(native, core * 1e3, "ms", core / floor, _FLOOR, "1.60"))
+    report.add(Figure(other, peer * 1e3, "ms", peer / floor, _FLOOR))
 
 
 def resident() -> int:
@@ -206,8 +210,8 @@ def digest_all(pieces: Iterator[bytes]) -> None:
         digests.update(piece)
 
 
-def large_message(exchange: Exchange) -> None:
-    """Print the throughput and the memory of a large message, both ways."""
+def large_message(exchange: Exchange, report: Report) -> None:
+    """Measure the throughput and the memory of a large message, both ways."""
     with tempfile.TemporaryFile() as payload, tempfile.TemporaryFile() as wire:
         for _ in range(LARGE // 1_000_000):
             payload.write(os.urandom(1_000_000))
@@ -218,18 +222,14 @@ def large_message(exchange: Exchange) -> None:
         composed = throughput(lambda: deque(exchange.send(pieces_of(payload), LARGE)[1], maxlen=0))
         digested = throughput(lambda: digest_all(pieces_of(payload)))
         growth = (resident() - before) / 1e6
-    print(f"100 MB received                   {received:7.0f} MB/s     goal 400")
-    print(f"100 MB composed, with 2 MICs      {composed:7.0f} MB/s     goal 400")
-    print(f"2 MICs alone                      {digested:7.0f} MB/s")
-    print(f"growth of resident memory         {growth:7.1f} MB")
+    report.add(Figure("100 MB received", received, "MB/s", goal="400"))
+    report.add(Figure("100 MB composed, with 2 MICs", composed, "MB/s", goal="400"))
+    report.add(Figure("2 MICs alone", digested, "MB/s"))
+    report.add(Figure("growth of resident memory", growth, "MB"))
 
 
-def main() -> None:
+def measure(report: Report) -> None:
     """Run everything."""
     exchange = Exchange()
-    small_message(exchange)
-    large_message(exchange)
-
-
-if __name__ == "__main__":
-    main()
+    small_message(exchange, report)
+    large_message(exchange, report)

@@ -2,13 +2,15 @@
 
 import datetime as dt
 import json
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -16,13 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from as2gateway.certificates import Certificate
 from as2gateway.engine import Stamp
 from as2gateway.engines import get_engine
-from as2gateway.policy import OutboundPolicy, PayloadInfo, SigningKey
+from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
 from bench.client import Outcome, drive
 from bench.memory import Peak, peaks
 from tests.gateway_process import Gateway, wait_for
 
 #: Seconds that the large document may take at the most.
 LARGE_WITHIN = 900
+#: Seconds until all that was given to a gateway must be done.
+SETTLED_WITHIN = 900
 
 _SETTINGS = """\
 organizations:
@@ -84,22 +88,29 @@ def make_key(folder: Path, name: str) -> None:
     )
 
 
-def prepare(folder: Path, count: int, size: int) -> list[bytes]:
-    """Make so many signed and encrypted messages from RETAILER to VENDOR, as HTTP requests."""
+def prepare(
+    folder: Path, count: int, size: int, mdn_url: str = "", to: str = "VENDOR"
+) -> list[bytes]:
+    """Make so many signed and encrypted messages from RETAILER, as HTTP requests.
+
+    With ``mdn_url`` they ask for async MDNs there.
+    """
     key = serialization.load_pem_private_key((folder / "RETAILER.key").read_bytes(), None)
     assert isinstance(key, RSAPrivateKey)
     policy = OutboundPolicy(
         as2_from="RETAILER",
-        as2_to="VENDOR",
+        as2_to=to,
+        mdn=MDNMode.ASYNC if mdn_url else MDNMode.SYNC,
+        mdn_url=mdn_url,
         sign_with=SigningKey(key, Certificate.from_pem((folder / "RETAILER.pem").read_bytes())),
-        encrypt_to=Certificate.from_pem((folder / "VENDOR.pem").read_bytes()),
+        encrypt_to=Certificate.from_pem((folder / f"{to}.pem").read_bytes()),
     )
     engine, payload = get_engine("native"), (b"ISA*00*SEGMENT~\r\n" * (size // 17 + 1))[:size]
-    made = []
+    made, run = [], uuid4().hex
     for number in range(count):
         # Each document is another one, as in life: the same signed bytes twice would be a replay.
-        document = b"%08d" % number + payload[8:]
-        stamp = Stamp(f"<bench-{number}@retailer.example>", dt.datetime.now(dt.UTC))
+        document = b"%s%08d" % (run.encode(), number) + payload[len(run) + 8 :]
+        stamp = Stamp(f"<{number}-{run}@retailer.example>", dt.datetime.now(dt.UTC))
         composition = engine.compose([document], PayloadInfo(size), policy, stamp)
         body = b"".join(composition)
         head = composition.headers.encode() + b"Content-Length: %d\r\n\r\n" % len(body)
@@ -107,13 +118,41 @@ def prepare(folder: Path, count: int, size: int) -> list[bytes]:
     return made
 
 
-def receive(side: Side, messages: list[bytes], connections: int) -> Outcome:
+def receive(
+    side: Side, messages: list[bytes], connections: int, expected: bytes = b"; processed\r\n"
+) -> Outcome:
     """Send prepared messages to a gateway and see that each one is accepted."""
     outcome = drive(("127.0.0.1", side.gateway.port), messages, connections)
-    refused = [answer for answer in outcome.answers if b"; processed\r\n" not in answer]
+    refused = [answer for answer in outcome.answers if expected not in answer]
     if refused:
         raise RuntimeError(f"{len(refused)} messages were refused: {refused[0][:2000]!r}")
     return outcome
+
+
+def count(side: Side, query: str) -> int:
+    """Ask a gateway's database for a number, beside the gateway."""
+    path = side.gateway.home / "db.sqlite3"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
+        return int(database.execute(query).fetchone()[0])
+
+
+def settled(side: Side, query: str, number: int, what: str) -> float:
+    """Wait until a number is reached; the seconds that it took."""
+    started = time.perf_counter()
+    wait_for(lambda: count(side, query) >= number, SETTLED_WITHIN, what)
+    return time.perf_counter() - started
+
+
+def drop(folder: Path, side: Side, to: Side, number: int, size: int) -> None:
+    """Put documents into an outbox, all at the same moment."""
+    drafts, outbox = folder / "drafts", side.gateway.outbox / side.as2_id / to.as2_id
+    drafts.mkdir()
+    outbox.mkdir(parents=True, exist_ok=True)
+    for each in range(number):
+        document = b"ISA%08d" % each + b"*SEGMENT~\r\n" * (size // 11)
+        (drafts / f"{each}.x12").write_bytes(document[:size])
+    for draft in drafts.iterdir():
+        draft.rename(outbox / draft.name)
 
 
 def send_large(folder: Path, sender: Side, receiver: Side, size: int) -> tuple[float, list[Peak]]:
