@@ -70,9 +70,9 @@ class Meeting:
         """Our records of what came for this name."""
         return [m for m in self.records.messages(direction="inbound") if m["as2_to"] == as2_id]
 
-    def settled(self, as2_id: str, states: Iterable[str] = ("delivered", "failed")) -> Row:
+    def settled(self, as2_id: str) -> Row:
         """Wait until our one message from this name is over; the record of it."""
-        ends = tuple(states)
+        ends = ("delivered", "failed")
         self.wait_for(
             lambda: any(m["state"] in ends for m in self.outbound(as2_id)),
             f"the message from {as2_id} to be settled",

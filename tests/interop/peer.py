@@ -164,7 +164,8 @@ class Peer:
 
     def received(self, event: Event) -> bytes:
         """Return the payload that it has written down with an event ``received``."""
-        return (self.home / event["file"]).read_bytes()
+        file: str = event["file"]
+        return (self.home / file).read_bytes()
 
     def output(self) -> str:
         """Return the last of what it printed."""
