@@ -55,6 +55,10 @@ demo: $(VENV)/.runtime  ## Exchange real documents between two gateways; leaves 
 serve: $(VENV)/.runtime  ## Run the gateway until Ctrl-C
 	@exec $(PY) manage.py serve
 
+.PHONY: pictures
+pictures: setup  ## Make the documentation's pictures of the pages anew, light and dark
+	AS2_SCREENSHOTS=docs/img $(PY) -m pytest tests/browser/test_pictures.py
+
 .PHONY: bench
 bench: setup  ## Measure it
 	$(PY) -m bench

@@ -26,7 +26,7 @@ from partners.rollover.planning import Successor, check_partner, plan_ours, plan
 class PartnerRenewalAdmin(ModelAdmin):
     """What a partner's page knows of its next certificate."""
 
-    actions_detail = ("renew_certificate",)
+    actions_detail: tuple[str, ...] = ("renew_certificate",)
 
     @action(description="New certificate", url_path="renew", permissions=["renew_certificate"])
     def renew_certificate(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,8 +1,6 @@
 """The pages in a real browser: they work, look right in both colour schemes, and stay at home."""
 
-import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,9 +15,6 @@ from tests.browser import story
 from tests.browser.conftest import Watch
 from tests.messages.made_up import PAYLOAD
 
-#: Where the pictures of the documentation are, if they are to be made anew.
-PICTURES = os.environ.get("AS2_SCREENSHOTS", "")
-DOCUMENTED = {"start", "messages", "message"}
 LARGEST_PICTURE = 200_000  # bytes; larger ones weigh down every clone
 
 pytestmark = [
@@ -29,7 +24,7 @@ pytestmark = [
 
 
 class Camera:
-    """Takes a picture of each page; a few in light colours are the documentation's."""
+    """Takes a picture of each page, to look at when a test has failed."""
 
     def __init__(self, folder: Path, scheme: str) -> None:
         self._folder = folder
@@ -40,8 +35,6 @@ class Camera:
         path = self._folder / f"{name}-{self._scheme}.png"
         page.screenshot(path=path)
         assert path.stat().st_size < LARGEST_PICTURE
-        if PICTURES and self._scheme == "light" and name in DOCUMENTED:
-            shutil.copy(path, Path(PICTURES) / f"{name}.png")
 
 
 @pytest.fixture
