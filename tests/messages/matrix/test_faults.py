@@ -190,17 +190,21 @@ def test_a_message_id_is_accepted_once(row: Row) -> None:
 @pytest.mark.parametrize("known", [True, False])
 @run("G13a", only={"unknown AS2 names", "AS2-From = AS2-To"})
 def test_names_that_are_no_pair_get_an_unsigned_mdn_or_none(row: Row, known: bool) -> None:
-    """Equal names are no connection, hence unknown."""
     connect(row)
     ours = "VENDOR" if known else "NOBODY"
-    theirs = ours if row.variant == "AS2-From = AS2-To" else "MALLORY"
+    same = row.variant == "AS2-From = AS2-To"
+    theirs = ours if same else "MALLORY"
     reply = request(row, AS2_From=theirs, AS2_To=ours).send()
     assert not Message.objects.exists()
     if row.asks.mode is MDNMode.ASYNC:
         assert reply.status == HTTPStatus.FORBIDDEN  # nobody is called who is not known
         return
     mdn = open_mdn(Wire(reply.headers, reply.body), VENDOR.certificate)
-    assert mdn.disposition == "processed/error: unexpected-processing-error"
+    assert mdn.disposition == (
+        "failed/failure: sender-equals-receiver"
+        if same
+        else "processed/error: unexpected-processing-error"
+    )
     assert (mdn.signed, mdn.mic) == (False, None)
 
 
