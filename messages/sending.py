@@ -7,7 +7,8 @@ and its outcome is written only while the message is still ours.
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from as2gateway import edi
+from as2gateway import attachments, edi
+from as2gateway.engines import DEFAULT_ENGINE
+from as2gateway.policy import PayloadInfo
 from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -27,11 +30,12 @@ from messages.failpoints import hit
 from messages.message_ids import new_message_id
 from messages.models import Direction, Message, State
 from messages.outcomes import Outcome
-from messages.store import Kind, get_store
+from messages.store import Kind, Writer, get_store
 from partners import exchanging
 from partners.encryption import KeyRingError
 from partners.models import Connection
-from partners.policies import PolicyError
+from partners.models.connections import NONE
+from partners.policies import PolicyError, engine_name
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ def enqueue(
     with get_store().writer(Kind.PAYLOAD) as payload:
         for chunk in chunks:
             payload.write(chunk)
-        facts = edi.sniff(payload.head(edi.HEAD))
+        facts = edi.sniff(_start_of_document(payload, content_type))
         payload.commit()
     try:
         with transaction.atomic():
@@ -94,6 +98,36 @@ def enqueue(
         raise
     hit("tx.accepted")
     return message
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One of several documents in a message: what is known of it, and its octets."""
+
+    info: PayloadInfo
+    chunks: Iterable[bytes]
+
+
+def enqueue_several(
+    connection: Connection, documents: Sequence[Document], origin: Origin = _SYSTEM
+) -> Message:
+    """Take documents over that go in one message; the first is the one that refers to the others.
+
+    The payload is the multipart/related that they make (RFC 6362), stored as it will be signed.
+    Raises OSError if it cannot be stored, ValueError for a connection that cannot send it so.
+    """
+    _check_several(connection)
+    parts = [(each.info, each.chunks) for each in documents]
+    info, chunks = attachments.join(parts, os.urandom)
+    return enqueue(connection, chunks, "", info.content_type, origin)
+
+
+def _check_several(connection: Connection) -> None:
+    if engine_name(connection) != DEFAULT_ENGINE:
+        raise ValueError(f"the engine {engine_name(connection)} sends one document a message")
+    if NONE == connection.sign == connection.encrypt == connection.compress:
+        # Receivers do not agree on its MIC (RFC 6362 §2.3).
+        raise ValueError("several documents have to be signed, encrypted or compressed")
 
 
 def send(message_pk: int) -> None:
@@ -185,6 +219,15 @@ def settle(message: Message, outcome: Outcome, tried: Tried | None = None) -> No
             if outcome.state == State.DELIVERED:
                 exchanging.note_delivered(message.content_type, message.message_id, now)
     logger.info("%s: %s %s", message.message_id, message.state, outcome.text)
+
+
+def _start_of_document(payload: Writer, content_type: str) -> bytes:
+    """How the document begins that a message is known by: of several, the first."""
+    head = payload.head(edi.HEAD)
+    if not content_type.startswith(attachments.RELATED):
+        return head
+    # Our own multipart: a delimiter, fields, an empty line, and the document as it is.
+    return head.partition(b"\r\n\r\n")[2]
 
 
 def _from_settings(connection: Connection, origin: Origin) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from as2gateway.compliance.findings import Finding, Verdict, verdict_of
 from as2gateway.compliance.profile import Profile
+from as2gateway.quirks import QuirkError
 from partners.admin.marks import CERTIFICATES, counts, marked, marks, sentence, verdict_badge
 from partners.compliance.cases import Case
 from partners.compliance.evaluating import acknowledged_of
@@ -17,6 +18,8 @@ from partners.compliance.facts import moment_to_day
 from partners.compliance.profiles import catalogue
 from partners.compliance.refusing import Review
 from partners.models import Connection
+from partners.models.credentials import sealed_password
+from partners.quirk_fields import FIELD_NAMES, QuirkFields, initial_of, quirks_of
 
 if TYPE_CHECKING:  # generic only in the stubs
     _Form = forms.ModelForm[Connection]
@@ -24,12 +27,25 @@ else:
     _Form = forms.ModelForm
 
 
-class ConnectionForm(_Form):
+class ConnectionForm(QuirkFields, _Form):
     """Settings of a connection, judged by the profile as they are typed."""
+
+    new_password = forms.CharField(
+        label="password",
+        required=False,
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Kept encrypted and never shown again; it goes to this URL's server and nowhere "
+        "else. Empty keeps the one that is there.",
+    )
+    forget_password = forms.BooleanField(
+        label="forget the password", required=False, help_text="Remove the one that is there."
+    )
 
     class Meta:
         model = Connection
-        fields = "__all__"
+        exclude = ("quirks",)
 
     class Media:
         js = ("partners/compliance.js",)
@@ -37,11 +53,29 @@ class ConnectionForm(_Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, value in initial_of(self.instance.quirks).items():
+            self.initial.setdefault(name, value)
         self.findings: tuple[Finding, ...] = ()
         self.refused: tuple[Finding, ...] = ()
         if self.instance.pk and not self.is_bound:
             self._judge()
             self._mark(marked(self.findings))
+
+    def clean(self) -> dict[str, Any]:
+        """Read the special needs and the password into the row, before it checks itself."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        row = self.instance
+        if any(name in self.fields for name in FIELD_NAMES):
+            try:
+                row.quirks = quirks_of(cleaned)
+            except QuirkError as error:
+                self.add_error(None, f"{error}.")
+        password, forget = cleaned.get("new_password", ""), cleaned.get("forget_password")
+        if password or forget:
+            url = cleaned.get("url", row.url)
+            for name, value in sealed_password(password, url, timezone.now()).items():
+                setattr(row, name, value)
+        return cleaned
 
     def full_clean(self) -> None:
         """Judge what the row would be; certificates below are judged where they stand."""

@@ -23,12 +23,34 @@ from partners.admin.tls_tests import TLSTestAdmin
 from partners.feasibility import impossible
 from partners.models import Acknowledgement, Connection, ConnectionState, Environment, in_use
 from partners.onboarding.pages import OnboardingAdmin
+from partners.quirk_fields import FIELD_NAMES
 
 _STATES: Final = {
     ConnectionState.ACTIVE.value: Tone.GOOD,
     ConnectionState.PAUSED.value: Tone.WARN,
     ConnectionState.SUSPENDED.value: Tone.BAD,
 }
+
+
+NEEDS: Final = "Special needs of the partner's software"
+
+
+def _without_inputs(section: tuple[str | None, Any]) -> tuple[str | None, Any]:
+    """Leave out what only a form has: of passwords nothing is shown, of needs what is on."""
+    title, options = section
+    if title == NEEDS:
+        return title, {**options, "fields": ("needs",)}
+    fields = [_FIRST_ONLY.get(each, each) for each in options["fields"]]
+    return title, {**options, "fields": tuple(fields)}
+
+
+_FIRST_ONLY: Final = {("url_user", "new_password", "forget_password"): "url_user"}
+
+
+def _words(name: str, value: object) -> str:
+    if value is True:
+        return name
+    return f"{name}: {', '.join(value) if isinstance(value, list) else value}"
 
 
 @admin.register(Connection)
@@ -72,6 +94,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                 "fields": (
                     ("organization", "partner"),
                     ("as2_id", "url"),
+                    ("url_user", "new_password", "forget_password"),
                     ("environment", "state"),
                     "profile",
                     ("provider", "provider_access"),
@@ -83,6 +106,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
             {
                 "fields": (
                     ("sign", "encrypt"),
+                    ("signature_scheme", "key_transport"),
                     ("mdn", "mdn_signed"),
                     ("content_type", "compress"),
                     "subject",
@@ -96,7 +120,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                     ("require_signature", "require_encryption"),
                     ("accept_sha1", "accept_3des"),
                     "require_signed_attributes",
-                    "mdn_hosts",
+                    ("mdn_hosts", "max_size"),
                 )
             },
         ),
@@ -119,11 +143,12 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                     ("connect_timeout", "response_timeout"),
                     ("parallel", "ordered"),
                     ("acknowledge_hours", "silent_days", "keep_days"),
-                    ("restart", "certificate_exchange"),
+                    ("restart", "certificate_exchange", "announce_features"),
                     "engine",
                 )
             },
         ),
+        (NEEDS, {"classes": ("collapse",), "fields": FIELD_NAMES}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -134,6 +159,17 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
             .get_queryset(request)
             .prefetch_related("certificates", Prefetch("partner__connections", siblings))
         )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
+        """Tell whoever cannot change them which special needs there are."""
+        sections = super().get_fieldsets(request, obj)
+        may = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return sections if may else [*map(_without_inputs, sections)]
+
+    @admin.display(description="special needs")
+    def needs(self, row: Connection) -> str:
+        """Show which are switched on."""
+        return "; ".join(_words(name, value) for name, value in row.quirks.items()) or "none"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[Any]:
         """Keep a connection where it is, for users who see some of them only."""

@@ -21,6 +21,7 @@ from partners.onboarding import drafting, judging
 from partners.onboarding.drafting import Draft, Refused
 from partners.onboarding.wizard_form import SHARED, WizardForm
 from partners.presets import Preset, known_presets, preset
+from partners.quirk_fields import initial_of
 from partners.rollover.recording import By
 
 
@@ -58,7 +59,7 @@ def judge_typed(request: HttpRequest) -> HttpResponse:
 
 def _initial(chosen: Preset | None) -> dict[str, Any]:
     values = {name: Connection._meta.get_field(name).get_default() for name in SHARED}  # type: ignore[union-attr]  # noqa: SLF001  columns, of Django's public API
-    return values | (chosen.settings if chosen else {})
+    return values | (chosen.settings | initial_of(chosen.quirks) if chosen else {})
 
 
 def _posted(request: HttpRequest, chosen: Preset | None) -> HttpResponse:

@@ -11,12 +11,14 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from as2gateway.certificates import Certificate
+from as2gateway.quirks import QuirkError
 from partners import importing
 from partners.access.visibility import visible_organizations, visible_partners
 from partners.importing import KeyFileError
 from partners.models import Connection, Environment, Partner, PartnerCertificate
 from partners.models.certificates import this_second
 from partners.onboarding.drafting import Draft, Problem
+from partners.quirk_fields import FIELD_NAMES, QuirkFields, quirks_of
 
 #: Settings that test and production have in common; a preset's values are among them.
 SHARED: Final = (
@@ -31,6 +33,8 @@ SHARED: Final = (
     "accept_sha1",
     "accept_3des",
     "content_type",
+    "signature_scheme",
+    "key_transport",
 )
 _FIELD: Final = {"class": "as2-field"}
 
@@ -51,7 +55,7 @@ class CertificateFiles(forms.FileField):
         return [super(CertificateFiles, self).clean(each, initial) for each in given]
 
 
-class WizardForm(forms.Form):
+class WizardForm(QuirkFields, forms.Form):
     """Everything that is asked for; test and production each have a section of their own."""
 
     partner = forms.ModelChoiceField(
@@ -113,6 +117,11 @@ class WizardForm(forms.Form):
         return [self[name] for name in SHARED]
 
     @property
+    def needs(self) -> list[forms.BoundField]:
+        """Return the special needs of the partner's software."""
+        return [self[name] for name in FIELD_NAMES]
+
+    @property
     def who(self) -> list[forms.BoundField]:
         """Return what is asked of the partner."""
         return [self[name] for name in ("partner", "name", "email", "contact")]
@@ -121,6 +130,10 @@ class WizardForm(forms.Form):
         """Ask for what a partner and each wanted connection need; read the certificates."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         self._clean_partner(cleaned)
+        try:
+            cleaned["quirks"] = quirks_of(cleaned)
+        except QuirkError as error:
+            raise forms.ValidationError(f"{error}.") from error
         wanted = [each for each in Environment if cleaned.get(f"{each}-wanted")]
         if not wanted:
             raise forms.ValidationError("Nothing is to be made: choose test, production or both.")
@@ -181,7 +194,7 @@ class WizardForm(forms.Form):
     def drafts(self) -> list[Draft]:
         """Return what is to be made, of each wanted section one."""
         cleaned = self.cleaned_data
-        shared = {name: cleaned[name] for name in SHARED}
+        shared = {name: cleaned[name] for name in (*SHARED, "quirks")}
         return [
             Draft(
                 Connection(

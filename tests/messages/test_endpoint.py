@@ -10,7 +10,7 @@ from messages import failpoints
 from messages.models import Message
 from partners.models import Connection
 from tests.messages import sender
-from tests.messages.sender import message
+from tests.messages.sender import asking_async, message
 from tests.messages.wsgi import environment, post
 
 # Requests begin and end as in service, which no surrounding transaction would outlive.
@@ -51,6 +51,18 @@ def test_no_answer_is_an_empty_one_with_its_length(connection: Connection) -> No
     status, headers, body = call(post(sent.body, sent.fields))
     assert (status, headers["Content-Length"], body) == (200, "0", b"")
     assert "Content-Type" not in headers
+
+
+@pytest.mark.parametrize(("chosen", "status"), [("202", 202), ("204", 204)])
+def test_a_message_is_taken_with_the_status_that_the_partner_wants(
+    connection: Connection, chosen: str, status: int
+) -> None:
+    Connection.objects.update(quirks={"empty_answer": chosen})
+    sent = asking_async()
+    answered, headers, body = call(post(sent.body, sent.fields))
+    assert (answered, body) == (status, b"")
+    assert headers.get("Content-Length") == (None if status == 204 else "0")
+    assert Message.objects.get().state == "received"
 
 
 def test_a_coded_body_is_refused_with_what_is_taken_instead(connection: Connection) -> None:

@@ -64,7 +64,7 @@ def _posted(field: Any) -> dict[str, Any]:
     if hasattr(widget, "decompress"):
         parts = zip(widget.widgets_names, widget.decompress(value), strict=True)
         return {f"{field.html_name}{name}": str(part or "") for name, part in parts}
-    if value is False:
+    if value is False or (value is None and getattr(widget, "allow_multiple_selected", False)):
         return {}
     return {field.html_name: "" if value is None else str(value)}
 

@@ -1,6 +1,7 @@
 """``manage.py send``: send one file to a partner and tell what came of it."""
 
 import datetime as dt
+import mimetypes
 import sys
 import time
 from argparse import ArgumentParser
@@ -13,9 +14,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from as2gateway.policy import PayloadInfo
 from messages import sending
 from messages.models import Message, State
-from messages.sending import Origin
+from messages.sending import Document, Origin
 from messages.store import CHUNK
 from partners.models import Connection, ConnectionState
 
@@ -38,6 +40,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the file, the two AS2 ids and the rest."""
         parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--attach",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="another document in the same message (RFC 6362); may be given several times",
+        )
         parser.add_argument("--from", dest="ours", required=True, help="our AS2 id")
         parser.add_argument("--to", dest="theirs", required=True, help="the partner's AS2 id")
         parser.add_argument("--content-type", default="", help="instead of the connection's")
@@ -54,7 +64,8 @@ class Command(BaseCommand):
         """Queue, try, wait, tell."""
         connection = find_connection(options["ours"], options["theirs"])
         origin = Origin(actor=f"shell:{_user()}", subject=options["subject"])
-        message = self._enqueue(connection, options["file"], options["content_type"], origin)
+        paths = [options["file"], *options["attach"]]
+        message = self._enqueue(connection, paths, options["content_type"], origin)
         self.stdout.write(f"message  {message.message_id}")
         if options["wait"] > 0:
             # If a worker was faster it has the message, and this finds nothing to do.
@@ -65,14 +76,21 @@ class Command(BaseCommand):
             sys.exit(1 if message.state == State.FAILED else self.OPEN)
 
     def _enqueue(
-        self, connection: Connection, path: Path, content_type: str, origin: Origin
+        self, connection: Connection, paths: list[Path], content_type: str, origin: Origin
     ) -> Message:
         if connection.state != ConnectionState.ACTIVE:
             self.stderr.write(f"{connection} is {connection.state}: the message has to wait.")
+        path, *others = paths
         try:
+            if others:
+                documents = [_document(each, connection, content_type) for each in paths]
+                return sending.enqueue_several(connection, documents, origin)
             return sending.enqueue(connection, _chunks(path), path.name, content_type, origin)
         except OSError as error:
-            raise CommandError(f"{path} was not queued: {error.strerror or error}") from error
+            named = error.filename or path
+            raise CommandError(f"{named} was not queued: {error.strerror or error}") from error
+        except ValueError as error:
+            raise CommandError(f"Nothing was queued: {error}") from error
 
     def _tell(self, message: Message) -> None:
         self.stdout.write(f"state    {message.state}")
@@ -82,6 +100,13 @@ class Command(BaseCommand):
             self.stdout.write(f"MDN      {mdn.disposition or 'unreadable'} ({signer}{matched})")
         if message.failure_text:
             self.stdout.write(f"reason   {message.failure_text}")
+
+
+def _document(path: Path, connection: Connection, content_type: str) -> Document:
+    """Say what is known of a file; the first type that is given or guessed counts."""
+    guessed, _ = mimetypes.guess_type(path.name)
+    kind = content_type or guessed or connection.content_type
+    return Document(PayloadInfo(path.stat().st_size, kind, path.name), _chunks(path))
 
 
 def find_connection(ours: str, theirs: str) -> Connection:
