@@ -119,7 +119,8 @@ class World:
 
 def _exchange(world: World, ledger: Ledger, plan: Plan) -> None:
     """Give and take documents while faults happen, until all have arrived or none does."""
-    began = time.monotonic()
+    # The gateways may have taken minutes to start.
+    began = ledger.last_arrival = time.monotonic()
     end, chance = threading.Event(), random.Random(plan.seed)
     faulty, errors = threading.Event(), world.errors
     threads = [
@@ -129,7 +130,7 @@ def _exchange(world: World, ledger: Ledger, plan: Plan) -> None:
     ]
     try:
         for document in make(world.pair, plan.messages, [USUAL.name, ASYNC.name], chance):
-            if time.monotonic() - began > plan.minutes * 60:
+            if time.monotonic() - began > plan.minutes * 60 or not _moves(world, ledger):
                 break
             ledger.note_sent(document)
             while len(ledger.missing) > _AHEAD and _moves(world, ledger):
