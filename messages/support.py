@@ -94,8 +94,8 @@ def _facts(message: Message) -> Iterator[tuple[str, str]]:
     yield "Signature", message.signed or "none"
     yield "Encryption", message.encrypted or "none"
     yield "Certificate used", _certificate(message)
+    # Not what we make of it: that text is for our own people, who are told more than partners.
     yield "Error", message.failure_code
-    yield "Explanation", _line(message.failure_text)
 
 
 def _certificate(message: Message) -> str:

@@ -78,18 +78,22 @@ def test_a_case_has_what_the_partner_s_people_ask_for(
     Connection.objects.update(profile="amazon-vendor-as2")
     row = failing(
         link,
-        failure_text="The handshake failed.",
+        failure_text="The handshake failed: ask them.",
         edi_references="order PO77",
         settings={"encrypt_to": "ef" * 32},
     )
     made_up.attempt(row, error_class="tls", error_text="alert 40", peer="192.0.2.9:443")
     made_up.mdn(row, disposition="automatic-action/MDN-sent-automatically; failed")
     text = html.unescape(page_of(admin_client, row))
+    assert "Contact Us" in text  # the way to Amazon's help
+    found = re.search(r'<pre[^>]* id="case"[^>]*>(.*?)</pre>', text, re.DOTALL)
+    assert found is not None
+    assert "ask them" not in found[1]  # what we make of it is not for the partner
     for part in (
-        "Contact Us",  # the way to Amazon's help
         row.message_id,
         row.as2_from,
-        "The handshake failed.",
+        "tls",
+        "alert 40",
         "Order number           PO77",
         "TLSv1.3 TLS_AES_256_GCM_SHA384",
         "192.0.2.9:443",
