@@ -162,7 +162,7 @@ def _thread(
         except Exception as error:  # noqa: BLE001  told at the end, whatever it is
             errors.append(f"the run itself failed: {type(error).__name__}: {error}")
 
-    thread = threading.Thread(target=repeat, args=(guarded, seconds, end))
+    thread = threading.Thread(target=repeat, args=(guarded, seconds, end), daemon=True)
     thread.start()
     return thread
 
