@@ -35,7 +35,7 @@ _STATES: Final = {
 NEEDS: Final = "Special needs of the partner's software"
 
 
-def _without_inputs(section: tuple[str | None, Any]) -> tuple[str | None, Any]:
+def _without_inputs(section: Any) -> tuple[str | None, Any]:
     """Leave out what only a form has: of passwords nothing is shown, of needs what is on."""
     title, options = section
     if title == NEEDS:

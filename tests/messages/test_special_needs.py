@@ -13,9 +13,10 @@ from asn1crypto import cms
 from django.utils import timezone
 
 from as2gateway.mdn import MDNReport
+from as2gateway.policy import PayloadInfo
 from messages import attempting
 from messages.models import MDN, Delivery, DeliveryState, Message, State
-from messages.sending import Document, PayloadInfo, enqueue, enqueue_several, resubmit, send
+from messages.sending import Document, enqueue, enqueue_several, resubmit, send
 from messages.store import get_store
 from partners.models import Connection
 from partners.models.credentials import sealed_password
@@ -34,7 +35,7 @@ DOCUMENT = b"ISA*00*order~" * 1000
 
 def needing(peer: Peer | None = None, **quirks: Any) -> Connection:
     """Make a connection whose partner has these needs."""
-    url = {"url": peer.url} if peer else {}
+    url: dict[str, Any] = {"url": peer.url} if peer else {}
     return factories.connection(quirks=quirks, **url)
 
 
@@ -260,7 +261,7 @@ def test_the_same_octets_under_a_new_id_may_be_delivered(wanted: bool) -> None:
     ],
 )
 def test_a_file_name_that_came_before(wanted: str | None, said: str, delivered: int) -> None:
-    needing(**({"repeated_name": wanted} if wanted else {}))
+    needing(repeated_name=wanted)
     assert sender.disposition(message().send()) == "processed"
     other = message(PAYLOAD + b"\n", "<2@amazon.example>")
     assert sender.disposition(other.send()) == said
@@ -335,7 +336,7 @@ def test_several_documents_are_sent_anew_as_they_were() -> None:
     ],
 )
 def test_several_documents_are_refused_where_they_cannot_go(
-    given: dict[str, str], words: str
+    given: dict[str, Any], words: str
 ) -> None:
     connection = factories.connection(**given)
     with pytest.raises(ValueError, match=words):
