@@ -153,7 +153,7 @@ class Quirks:
     #: REL-07
     duplicate_warning: bool = _switch(
         "Answer a message that came before with a warning duplicate-document instead of its old "
-        "MDN: Azure Logic Apps and others that look for it."
+        "MDN: partners who look for it, as AWS Transfer and django-pyas2 answer so."
     )
     #: HTTP-17
     empty_answer: EmptyAnswer | None = field(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from as2gateway.quirks import NAMES, why
 from partners.models import Connection
 from tests.maps import ROOT, functions_of
 
@@ -92,6 +93,13 @@ def test_every_check_is_explained() -> None:
     made = {check for path in sources for check in _CHECK.findall(path.read_text())}
     explained = re.findall(r"^\| `(\w+\.[EW]\d{3})` \|", _for_operators(), re.MULTILINE)
     assert sorted(explained) == sorted(made)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_special_need_is_explained_as_on_the_page(name: str) -> None:
+    rows = (ROOT / "docs" / "special-needs.md").read_text().splitlines()
+    (row,) = [row for row in rows if row.startswith(f"| `{name}` |")]
+    assert row.endswith(f"| {why(name)} |")
 
 
 def test_every_setting_of_a_connection_has_a_key_that_is_named() -> None:

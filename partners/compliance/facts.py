@@ -63,10 +63,10 @@ def connection_facts(
         platform=_platform(connection.platform),
         mdn_url=f"{settings.AS2_BASE_URL}/as2",
         siblings=siblings,
-        # Pages and commands show it in PEM only, which partners import as .cer.
+        # Letters and downloads have it as .cer; PKCS#7 is there for who asks for it by name.
         certificate_formats=frozenset({"cer"}),
-        retry_keeps_message_id=True,
-        duplicate_gets_same_mdn=True,
+        retry_keeps_message_id=not connection.needs.new_message_id,
+        duplicate_gets_same_mdn=not connection.needs.duplicate_warning,
         refuses_unknown_names=True,
         max_attempts=connection.max_attempts,
     )

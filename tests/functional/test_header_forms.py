@@ -40,7 +40,6 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
     "credentials": _with(b"Authorization: Basic dXNlcjpzZWNyZXQ="),
     "a proxy": _with(b"X-Forwarded-For: 203.0.113.9", b"Via: 1.1 proxy", b"TE: trailers"),
     "vendor's fields": _with(b"X-Vendor: 1", b"EDIINT-Features: CEM, x"),
-    "no host": lambda head: re.sub(rb"(?m)^Host:[^\r]*\r\n", b"", head),
     "other versions": _with(b"AS2-Product: other:1.0"),
 }
 
