@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.filters import FieldListFilter as ChoicesDropdownFilter
     from django.contrib.admin.filters import FieldListFilter as RangeDateTimeFilter
     from django.contrib.admin.widgets import AdminFileWidget as FileWidget
+    from django.forms import PasswordInput as PasswordWidget
 
     _Page = TypeVar("_Page", bound=Callable[..., Any])
 
@@ -41,12 +42,14 @@ else:
 
     # The theme's script expects every file field to look like its own.
     from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
+    from unfold.widgets import UnfoldAdminPasswordWidget as PasswordWidget
 
 __all__ = [
     "ChoicesDropdownFilter",
     "DropdownFilter",
     "FileWidget",
     "ModelAdmin",
+    "PasswordWidget",
     "RangeDateTimeFilter",
     "ReadOnlyAdmin",
     "StackedInline",

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from as2gateway.compliance.findings import Finding, Verdict, verdict_of
 from as2gateway.compliance.profile import Profile
 from as2gateway.quirks import QuirkError
+from audit.theme import PasswordWidget
 from partners.admin.marks import CERTIFICATES, counts, marked, marks, sentence, verdict_badge
 from partners.compliance.cases import Case
 from partners.compliance.evaluating import acknowledged_of
@@ -35,7 +36,7 @@ class ConnectionForm(QuirkFields, _Form):
         required=False,
         strip=False,
         max_length=500,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=PasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="Kept encrypted and never shown again; it goes to this URL's server and nowhere "
         "else. Empty keeps the one that is there.",
     )

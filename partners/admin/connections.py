@@ -40,11 +40,11 @@ def _without_inputs(section: Any) -> tuple[str | None, Any]:
     title, options = section
     if title == NEEDS:
         return title, {**options, "fields": ("needs",)}
-    fields = [_FIRST_ONLY.get(each, each) for each in options["fields"]]
+    fields = [_SHOWN.get(each, each) for each in options["fields"] if each != "forget_password"]
     return title, {**options, "fields": tuple(fields)}
 
 
-_FIRST_ONLY: Final = {("url_user", "new_password", "forget_password"): "url_user"}
+_SHOWN: Final = {("url_user", "new_password"): "url_user"}
 
 
 def _words(name: str, value: object) -> str:
@@ -94,7 +94,8 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                 "fields": (
                     ("organization", "partner"),
                     ("as2_id", "url"),
-                    ("url_user", "new_password", "forget_password"),
+                    ("url_user", "new_password"),
+                    "forget_password",
                     ("environment", "state"),
                     "profile",
                     ("provider", "provider_access"),
@@ -143,8 +144,8 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                     ("connect_timeout", "response_timeout"),
                     ("parallel", "ordered"),
                     ("acknowledge_hours", "silent_days", "keep_days"),
-                    ("restart", "certificate_exchange", "announce_features"),
-                    "engine",
+                    ("restart", "certificate_exchange"),
+                    ("announce_features", "engine"),
                 )
             },
         ),
