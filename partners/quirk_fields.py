@@ -23,7 +23,8 @@ FIELD_NAMES: Final = tuple(field_name(name) for name in NAMES)
 
 
 def _field(name: str) -> forms.Field:
-    label = name.replace("_", " ").replace("mic", "MIC").replace("mdn", "MDN").replace("md5", "MD5")
+    words = name.replace("mic", "MIC").replace("mdn", "MDN").replace("md5", "MD5").replace("_", " ")
+    label = words[:1].upper() + words[1:]
     common: dict[str, Any] = {"required": False, "label": label, "help_text": why(name)}
     if name == _TOLERANCES:
         choices = [(each.value, each.value) for each in MICVariant]

@@ -32,7 +32,7 @@ class ConnectionForm(QuirkFields, _Form):
     """Settings of a connection, judged by the profile as they are typed."""
 
     new_password = forms.CharField(
-        label="password",
+        label="Password",
         required=False,
         strip=False,
         max_length=500,
@@ -41,7 +41,7 @@ class ConnectionForm(QuirkFields, _Form):
         "else. Empty keeps the one that is there.",
     )
     forget_password = forms.BooleanField(
-        label="forget the password", required=False, help_text="Remove the one that is there."
+        label="Forget the password", required=False, help_text="Remove the one that is there."
     )
 
     class Meta:
