@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from audit.models import AuditEvent
 from messages import retention
-from messages.models import Delivery, Message
+from messages.models import Delivery, Message, State
 from messages.models.deliveries import DeliveryState
 from messages.retention import Purged, purge
 from messages.sending import resend
@@ -17,7 +17,6 @@ from messages.store import get_store
 from partners.models import Connection
 from tests.messages import made_up
 from tests.messages.arrange import stored_files
-from messages.models import State
 from tests.messages.sender import message
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
@@ -81,7 +80,7 @@ def test_a_crash_between_files_and_row_is_finished_by_the_next_run(
         raise OSError("the machine went down")
 
     with monkeypatch.context() as patched:
-        patched.setattr(retention.transaction, "atomic", crash)
+        patched.setattr("messages.retention.transaction.atomic", crash)
         with pytest.raises(OSError, match="went down"):
             purge(timezone.now())
     old.refresh_from_db()
