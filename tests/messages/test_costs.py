@@ -15,12 +15,12 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from messages import delivering, outbox, sending, sweeping
+from messages import delivering, duplicates, outbox, sending, sweeping
 from messages.models import Delivery, Message, State
 from partners.models import Connection
 from partners.parsed import _private_key, parse_certificate
 from tests import factories
-from tests.messages import sender
+from tests.messages import arrange, sender
 from tests.messages.partner import Partner
 from tests.messages.sender import message
 from tests.messages.servers import serve
@@ -172,6 +172,16 @@ def test_no_step_of_a_received_message_reads_all_that_came_before(connection: Co
         delivering.deliver_due()
         sweeping.sweep()
     assert whole == []
+
+
+@pytest.mark.skipif(database.vendor != "sqlite", reason="PostgreSQL chooses by what is stored")
+def test_what_was_accepted_before_is_found_by_its_key(connection: Connection) -> None:
+    row = arrange.accepted_message(connection, replay_key="a" * 64)
+    plan = f"EXPLAIN QUERY PLAN {duplicates.find_replayed_query()}"
+    with database.cursor() as cursor:
+        cursor.execute(plan, (row.replay_key, row.connection_id, row.pk))
+        steps = [step[-1] for step in cursor.fetchall()]
+    assert any("USING INDEX message_replay_key (replay_key=?)" in step for step in steps), steps
 
 
 def test_no_step_of_a_sent_message_reads_all_that_went_before(
