@@ -75,7 +75,12 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     import as2site
     from django.core.management import call_command
-    from pyas2.models import Mdn
+    from pyas2.models import Mdn, MdnManager
+
+    # The product writes an MDN's row, then its headers, then its body, and its command, which runs beside that, would save
+    # a row that it has read too early over the finished one. So this process does not see a row before it is whole.
+    every_row = MdnManager.get_queryset
+    MdnManager.get_queryset = lambda manager: every_row(manager).exclude(payload="")
 
     config = as2site.CONFIG
     folders = ["inbox"]
@@ -93,10 +98,7 @@ def main():
         while child.poll() is None:
             send_what_waits(config, as2site.event)
             if Mdn.objects.filter(status="P").exists():
-                try:
-                    call_command("manageas2server", async_mdns=True, stdout=sys.stderr)
-                except ValueError:  # the product writes the row before the file: it is there the next time
-                    traceback.print_exc()
+                call_command("manageas2server", async_mdns=True, stdout=sys.stderr)
             time.sleep(0.2)
     finally:
         child.terminate()
