@@ -32,8 +32,8 @@ def _field(name: str) -> forms.Field:
             choices=choices, widget=forms.CheckboxSelectMultiple, **common
         )
     if name in CHOICES:
-        words = [(each.value, each.value) for each in CHOICES[name]]
-        return forms.ChoiceField(choices=[("", _NONE[name]), *words], **common)
+        values = [(each.value, each.value) for each in CHOICES[name]]
+        return forms.ChoiceField(choices=[("", _NONE[name]), *values], **common)
     return forms.BooleanField(**common)
 
 
