@@ -1,8 +1,8 @@
 """Store: octets under our own names, never a partner's. What the database points to is on disk.
 
 A file begins in quarantine, where nothing refers to it. ``commit_all`` makes several durable at
-once: their contents, then their final names, then the directory that holds the names. Only after
-that may a row name them, so a row never points to nothing. What a crash leaves in
+once: their contents, their final names, and the directory that holds the names. Only after that may
+a row name them, so a row never points to nothing. What a crash leaves in
 quarantine is swept. A failed fsync is final: the file counts as lost and is never synced again.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import BinaryIO, Self
 from django.conf import settings
 
 from messages import failpoints
+from messages.syncing import sync_all
 
 logger = logging.getLogger(__name__)
 
@@ -155,21 +156,18 @@ class Writer:
             self._pieces.clear()
         return self._file
 
-    def _sync(self) -> None:
+    def _place(self) -> int:
+        """Take the final name; the descriptor that is to be synced."""
         file = self._spill()
         file.flush()
         failpoints.hit("fs.fsync")
-        os.fsync(file.fileno())
-        self.close()
-
-    def _rename(self) -> Path:
-        """Take the final name; return the directory that must be synced for it to last."""
         final = self.store.root / self.key
         self.store.ensure_directory(final.parent)
         self._path = self._path.rename(final)
-        return final.parent
+        return file.fileno()
 
     def _settle(self) -> None:
+        self.close()
         self._committed = True
 
 
@@ -200,11 +198,20 @@ class Store:
         return Writer(self, kind)
 
     def commit(self, batch: Sequence[Writer]) -> None:
-        """Make files durable with one pass over their directory. Raises OSError."""
-        for writer in batch:
-            writer._sync()  # noqa: SLF001  a writer's own module: the batch is its commit
-        for directory in {writer._rename() for writer in batch}:  # noqa: SLF001  the same
-            sync_directory(directory)
+        """Make files durable: contents, names and their directory in one pass. Raises OSError.
+
+        A row names them only when all of it has succeeded. So the order does not matter: what a
+        crash leaves half done is an orphan under either name.
+        """
+        with ExitStack() as opened:
+            descriptors = [
+                writer._place()  # noqa: SLF001  a writer's own module: the batch is its commit
+                for writer in batch
+            ]
+            for directory in {(self.root / writer.key).parent for writer in batch}:
+                descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY))
+                opened.callback(os.close, descriptors[-1])
+            sync_all(descriptors)
         for writer in batch:
             writer._settle()  # noqa: SLF001  the same
 
