@@ -112,7 +112,7 @@ pytest: setup  ## Run all tests on SQLite, with coverage
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report term:skip-covered
 
 .PHONY: interop
-interop: setup packages  ## Exchange every row of the matrix with other AS2 products (half an hour)
+interop: setup packages  ## Exchange every row of the matrix with other AS2 products (ten minutes)
 	@INTEROP=all $(PY) -m pytest tests/interop -q
 
 $(VENV)/.fuzz: requirements-fuzz.txt $(VENV)/.development

@@ -42,13 +42,14 @@ class Records:
         found: int = self.rows(f"SELECT count(*) AS n FROM as2_messages_{table}")[0]["n"]
         return found
 
-    def messages(self, filename: str = "", direction: str = "") -> list[Row]:
-        """Messages, the oldest first, each with its MDNs under ``mdns``."""
-        wanted = {"filename": filename, "direction": direction}
+    def messages(self, filename: str = "", direction: str = "", **more: str) -> list[Row]:
+        """Messages, the oldest first, each with its MDNs under ``mdns``; ``more`` are columns."""
+        wanted = {"filename": filename, "direction": direction, **more}
         where = " AND ".join(f"{name} = '{value}'" for name, value in wanted.items() if value)
         query = f"SELECT * FROM as2_messages_message WHERE {where or '1 = 1'} ORDER BY id"
         found = [_read_json(row) for row in self.rows(query)]
-        mdns = self.rows("SELECT * FROM as2_messages_mdn ORDER BY id") if found else []
+        ids = ", ".join(str(row["id"]) for row in found) or "NULL"
+        mdns = self.rows(f"SELECT * FROM as2_messages_mdn WHERE message_id IN ({ids}) ORDER BY id")
         return [row | {"mdns": [m for m in mdns if m["message_id"] == row["id"]]} for row in found]
 
     def message(self, filename: str, direction: str) -> Row:

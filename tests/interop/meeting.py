@@ -64,11 +64,11 @@ class Meeting:
 
     def outbound(self, as2_id: str) -> list[Row]:
         """Our records of what we sent under this name."""
-        return [m for m in self.records.messages(direction="outbound") if m["as2_from"] == as2_id]
+        return self.records.messages(direction="outbound", as2_from=as2_id)
 
     def inbound(self, as2_id: str) -> list[Row]:
         """Our records of what came for this name."""
-        return [m for m in self.records.messages(direction="inbound") if m["as2_to"] == as2_id]
+        return self.records.messages(direction="inbound", as2_to=as2_id)
 
     def settled(self, as2_id: str) -> Row:
         """Wait until our one message from this name is over; the record of it."""
