@@ -52,8 +52,10 @@ class Side:
         return f"{self.letter}-{relation}"
 
     def outbox(self, relation: str) -> Path:
-        """The folder whose files go to the other side."""
-        return self.gateway.outbox / self.as2_id(relation) / self._other(relation)
+        """The folder whose files go to the other side; the gateway may not have made it yet."""
+        folder = self.gateway.outbox / self.as2_id(relation) / self._other(relation)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def inbox(self, relation: str) -> Path:
         """The folder where what the other side has sent is handed over."""
@@ -62,7 +64,6 @@ class Side:
     def drop(self, relation: str, filename: str, payload: bytes) -> None:
         """Give it a document to send, in the way that is safe: written aside, then renamed."""
         folder = self.outbox(relation)
-        folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f"{filename}.tmp"
         draft.write_bytes(payload)
         draft.rename(folder / filename)
