@@ -5,6 +5,7 @@ import os
 import signal
 import warnings
 
+import billiard.pool
 from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
@@ -29,6 +30,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerPulse)
 app.steps["consumer"].add(BrokerWatch)
+
+
+# A pool process that ends waits this often, a tenth of a second each, for its worker to have read
+# all results; a worker that is ending itself reads none. Here nothing ever depends on a result.
+billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 
 @setup_logging.connect

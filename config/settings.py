@@ -247,9 +247,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_LOST_WAIT = 1.0  # seconds; Celery's own is 10
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_CONCURRENCY = AS2_WORKER_CONCURRENCY
-# An embedded worker looks for calls ten times a second, and takes no more than these at once.
-# What waits in a worker that is busy loses nothing: its row is due, the sweep calls another one.
-CELERY_WORKER_PREFETCH_MULTIPLIER = 16
+# Redis hands out calls one by one, to whichever worker is free. An embedded worker looks for calls
+# ten times a second, and takes no more than these at once.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if env("REDIS_URL") else 16
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_MAX_LOOP_INTERVAL = 30  # seconds
