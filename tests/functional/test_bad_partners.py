@@ -34,7 +34,7 @@ class Bad:
 PARTNERS: Mapping[str, Bad] = {
     "CUT": Bad((b"",), "queued", "cut", "The attempt failed"),
     "BROKEN": Bad((answer(b"Oops", "500 No"),), "queued", "http-500", "said “Oops”"),
-    "LOCKED": Bad((answer(b"", "401 Who?"),), "queued", "http-401", "check the URL"),
+    "LOCKED": Bad((answer(b"", "401 Who?"),), "queued", "http-401", "check the connection's user"),
     "PICKY": Bad((answer(b"", "400 Bad"),), "failed", "http-400", "ask the partner"),
     "PAGE": Bad((_PAGE,), "queued", "mdn-missing", "said “Welcome!”"),
     "WRONG-MIC": Bad(
