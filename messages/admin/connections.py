@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.contrib import messages as flash
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from audit.links import link_to, page_of
+from audit.pages import framed
 from audit.theme import action
 from messages.admin.verdicts import verdict
 from messages.models import Message, State
@@ -112,9 +112,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
         now = timezone.now()
         message = testing.latest_test(row)
         context = {
-            **self.admin_site.each_context(request),
             "title": f"Test of {row}",
-            "opts": self.opts,
             "original": row,
             "rows": testing.judge(row, message, now),
             "message": message,
@@ -124,8 +122,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
             "counts": row.environment == Environment.PRODUCTION,
             "back": page_of(row),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "as2_messages/test_connection.html", context)
+        return framed(self, request, "as2_messages/test_connection.html", context)
 
     def has_test_connection_permission(
         self, request: HttpRequest, _object_id: object = None

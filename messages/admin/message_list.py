@@ -8,13 +8,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import badge
+from audit.pages import framed
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
 from messages.admin import downloads, evidencing, resending, saved_views
 from messages.admin.counting import Step, counts
@@ -133,15 +133,12 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
             return HttpResponseRedirect("../")
         query = saved_views.essence(request.GET)
         context = {
-            **self.admin_site.each_context(request),
             "title": "Counts",
-            "opts": self.opts,
             "counts": counts(request, rows, step, timezone.now()),
             "query": query,
             "back": f"../?{query}",
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "as2_messages/counts.html", context)
+        return framed(self, request, "as2_messages/counts.html", context)
 
     def _listed(self, request: HttpRequest) -> QuerySet[Message] | None:
         """Return the rows of the list with the filters that the address names; None if it errs."""
@@ -190,15 +187,12 @@ class MessageAdmin(ScopedAdmin, ReadOnlyAdmin):
         if found is None or not self.has_view_permission(request, found):
             return super().change_view(request, object_id, form_url, extra_context)
         context = {
-            **self.admin_site.each_context(request),
             "title": "Message",
-            "opts": self.opts,
             "original": found,
             "inline_admin_formsets": [],
             "page": build_page(found, request.user),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "as2_messages/message.html", context)
+        return framed(self, request, "as2_messages/message.html", context)
 
     @admin.display(description="time (UTC)", ordering="created_at")
     def time(self, row: Message) -> str:

@@ -9,16 +9,16 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from audit.links import page_of
+from audit.pages import PageAdmin
 from audit.recording import Subject, record
 from audit.tags import Tag
-from audit.theme import ChoicesDropdownFilter, ReadOnlyAdmin
+from audit.theme import ChoicesDropdownFilter
 from messages import redelivering
 from messages.admin.words import moment
 from messages.models import Redelivery, RedeliveryItem, RedeliveryState
@@ -70,9 +70,10 @@ class RedeliveryForm(_Form):
 
 
 @admin.register(Redelivery)
-class RedeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
+class RedeliveryAdmin(ScopedAdmin, PageAdmin):
     """Requests to partners, the latest first; once made, only their state changes."""
 
+    page_template = "as2_messages/redelivery.html"
     reach = BY_CONNECTION
     form = RedeliveryForm
     autocomplete_fields = ("connection",)
@@ -131,24 +132,12 @@ class RedeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
         flash.success(request, "Now send the text to the partner, by mail or on its portal.")
         return HttpResponseRedirect(page_of(obj))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one request: what was asked for, what has come, and the text."""
-        row = self.get_object(request, object_id)
-        if not isinstance(row, Redelivery) or not self.has_view_permission(request, row):
-            return super().change_view(request, object_id, form_url, extra_context)
+    def page_of_row(self, request: HttpRequest, row: Redelivery) -> dict[str, Any]:
+        """Show what was asked for, what has come, and the text."""
         items = list(row.items.select_related("message"))
         by_time = [] if items else list(redelivering.arrivals(row).order_by("created_at")[:_SHOWN])
-        context = {
-            **self.admin_site.each_context(request),
+        return {
             "title": f"Asked of {row.connection.partner}",
-            "opts": self.opts,
-            "original": row,
             "row": row,
             "tone": _TONES[RedeliveryState(row.state)],
             "is_open": row.state == RedeliveryState.OPEN,
@@ -158,8 +147,6 @@ class RedeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
             "letter": redelivering.letter(row),
             "may_act": self._may_act(request),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "as2_messages/redelivery.html", context)
 
     def act(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Do one thing, and return to the page."""

@@ -1,14 +1,12 @@
 """Announced certificates: a partner's page takes note of the mail, and leads to the upload."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages as flash
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from audit.links import page_of
+from audit.pages import framed
 from audit.theme import ModelAdmin, action
 from partners import renewals
 from partners.admin.rollovers import by
@@ -57,15 +55,12 @@ class PartnerAnnouncementAdmin(ModelAdmin):
             if renewal.opened_at != now:
                 flash.warning(request, "This was noted before, and is still to be done.")
             return HttpResponseRedirect(page_of(renewal))
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
+        context = {
             "title": f"{row} announced a new certificate",
-            "opts": self.opts,
             "original": row,
             "form": form,
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "partners/announce.html", context)
+        return framed(self, request, "partners/announce.html", context)
 
     def has_announce_certificate_permission(
         self, request: HttpRequest, _object_id: object = None

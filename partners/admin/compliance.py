@@ -11,13 +11,13 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from as2gateway.compliance.findings import Verdict
 from audit.badges import Tone, badge
+from audit.pages import framed
 from audit.theme import DropdownFilter
 from partners.access.visibility import visible_connections
 from partners.admin.audited import AuditedAdmin, actor_of, address_of
@@ -145,14 +145,12 @@ class ComplianceAdmin(AuditedAdmin):
             self._fix(request, [row.pk for row in rows], now)
             return None
         context = {
-            **self.admin_site.each_context(request),
             "title": "Set what the profile asks for",
-            "opts": self.opts,
             "fixes": [propose(row, now) for row in rows],
             "keys": [row.pk for row in rows],
             "back": reverse("admin:partners_connection_changelist"),
         }
-        return TemplateResponse(request, "partners/fix.html", context)
+        return framed(self, request, "partners/fix.html", context)
 
     def _fix(self, request: HttpRequest, keys: list[int], now: dt.datetime) -> None:
         fixes = [

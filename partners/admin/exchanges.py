@@ -8,14 +8,13 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from audit.links import page_of
-from audit.theme import ReadOnlyAdmin
+from audit.pages import PageAdmin
 from partners import exchanging
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import BY_CONNECTION
@@ -47,9 +46,10 @@ class OfferCard:
 
 
 @admin.register(CertificateRequest)
-class CertificateRequestAdmin(ScopedAdmin, ReadOnlyAdmin):
+class CertificateRequestAdmin(ScopedAdmin, PageAdmin):
     """Requests, the latest first; their certificates are accepted or rejected one by one."""
 
+    page_template = "partners/certificate_request.html"
     reach = BY_CONNECTION
     list_display = ("connection", "subjects", "received_at", "deadline", "status")
     list_select_related = ("connection__organization", "connection__partner")
@@ -65,28 +65,14 @@ class CertificateRequestAdmin(ScopedAdmin, ReadOnlyAdmin):
         name = "partners_certificaterequest_act"
         return [path("<int:pk>/act/", act, name=name), *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one request."""
-        row = self.get_object(request, object_id)
-        if not isinstance(row, CertificateRequest) or not self.has_view_permission(request, row):
-            return super().change_view(request, object_id, form_url, extra_context)
-        context = {
-            **self.admin_site.each_context(request),
+    def page_of_row(self, request: HttpRequest, row: CertificateRequest) -> dict[str, Any]:
+        """Show each certificate beside the one that it is to replace."""
+        return {
             "title": f"{row.connection.partner} asks to trust certificates",
-            "opts": self.opts,
-            "original": row,
             "offers": [_card(offer) for offer in row.offers.all()],
             "is_late": _is_late(row),
             "may_decide": request.user.has_perm("partners.add_partnercertificate"),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "partners/certificate_request.html", context)
 
     def act(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Accept or reject one certificate, and return to the page."""

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 
 from as2gateway.certificates import Certificate
 from audit.links import list_of, page_of
+from audit.pages import framed
 from audit.theme import ModelAdmin, action
 from partners.access.visibility import sees_everything, visible_connections
 from partners.admin.renewal_forms import OurRenewalForm, PartnerRenewalForm
@@ -21,6 +21,8 @@ from partners.models import Connection, Organization, Partner
 from partners.models.certificates import this_second
 from partners.rollover.dates import PlanError
 from partners.rollover.planning import Successor, check_partner, plan_ours, plan_partner
+
+_TEMPLATE = "partners/renew.html"
 
 
 class PartnerRenewalAdmin(ModelAdmin):
@@ -51,7 +53,7 @@ class PartnerRenewalAdmin(ModelAdmin):
             except PlanError as error:
                 form.add_error(None, str(error))
         context = {"form": form, "previews": previews, "pem": _pem(form), "original": row}
-        return _page(self, request, {"title": f"New certificate of {row}", **context})
+        return framed(self, request, _TEMPLATE, {"title": f"New certificate of {row}", **context})
 
     def has_renew_certificate_permission(
         self, request: HttpRequest, _object_id: object = None
@@ -87,8 +89,11 @@ class OurRenewalAdmin(ModelAdmin):
                 return _plan_ours(request, form)
             except PlanError as error:
                 form.add_error(None, str(error))
-        return _page(
-            self, request, {"title": f"New key pair of {row}", "form": form, "original": row}
+        return framed(
+            self,
+            request,
+            _TEMPLATE,
+            {"title": f"New key pair of {row}", "form": form, "original": row},
         )
 
     def has_renew_key_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
@@ -149,10 +154,3 @@ def _plan_ours(request: HttpRequest, form: OurRenewalForm) -> HttpResponse:
     )
     flash.success(request, "Planned. Now tell your partners: the letter to each is below.")
     return HttpResponseRedirect(page_of(rollover))
-
-
-def _page(model_admin: "ModelAdmin", request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    site = model_admin.admin_site
-    request.current_app = site.name
-    whole = {**site.each_context(request), "opts": model_admin.opts, **context}
-    return TemplateResponse(request, "partners/renew.html", whole)

@@ -8,7 +8,6 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -16,7 +15,8 @@ from django.utils.safestring import SafeString
 
 from audit.badges import badge
 from audit.links import page_of
-from audit.theme import ChoicesDropdownFilter, ReadOnlyAdmin
+from audit.pages import PageAdmin
+from audit.theme import ChoicesDropdownFilter
 from partners import exchanging
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import sees_everything, visible_connections
@@ -50,9 +50,10 @@ def by(request: HttpRequest) -> By:
 
 
 @admin.register(Rollover)
-class RolloverAdmin(ScopedAdmin, ReadOnlyAdmin):
+class RolloverAdmin(ScopedAdmin, PageAdmin):
     """Planned, running and past changes of certificates, the latest first."""
 
+    page_template = "partners/rollover.html"
     list_display = ("whose", "side", "start", "status", "confirmed")
     list_filter = (("state", ChoicesDropdownFilter),)
     search_fields = (
@@ -79,27 +80,13 @@ class RolloverAdmin(ScopedAdmin, ReadOnlyAdmin):
         act = self.admin_site.admin_view(self.act)
         return [path("<int:pk>/act/", act, name="partners_rollover_act"), *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one rollover."""
-        row = self.get_object(request, object_id)
-        if not isinstance(row, Rollover) or not self.has_view_permission(request, row):
-            return super().change_view(request, object_id, form_url, extra_context)
-        context = {
-            **self.admin_site.each_context(request),
+    def page_of_row(self, request: HttpRequest, row: Rollover) -> dict[str, Any]:
+        """Show old and new side by side, and who has confirmed it."""
+        return {
             "title": f"New certificate of {row.whose}",
-            "opts": self.opts,
-            "original": row,
             "page": build_page(row, list(_confirmations(request, row)), timezone.now()),
             "may_act": may_act(request, row),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "partners/rollover.html", context)
 
     def act(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Do one thing, and return to the page."""

@@ -8,14 +8,14 @@ from django.contrib import admin
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from audit.badges import badge
-from audit.theme import ModelAdmin, ReadOnlyAdmin, action
+from audit.pages import PageAdmin, framed
+from audit.theme import ModelAdmin, action
 from partners.access.pages import ScopedAdmin
 from partners.admin.audited import actor_of, address_of
 from partners.admin.tls_directions import both_directions, own_target
@@ -32,6 +32,7 @@ from partners.tls.history import (
 )
 from partners.tls.targets import ProbeError, Target
 
+_TEMPLATE = "partners/tls_test.html"
 #: Tests of an endpoint that its connection's page lists.
 SHOWN = 10
 
@@ -63,9 +64,10 @@ class TargetForm(forms.Form):
 
 
 @admin.register(TLSProbe)
-class TLSProbeAdmin(ScopedAdmin, ReadOnlyAdmin):
+class TLSProbeAdmin(ScopedAdmin, PageAdmin):
     """All tests; a new one is made of any endpoint."""
 
+    page_template = _TEMPLATE
     list_display = ("started_at", "target", "requested_by", "judged")
     list_display_links = ("started_at", "target")
     search_fields = ("host",)
@@ -88,21 +90,12 @@ class TLSProbeAdmin(ScopedAdmin, ReadOnlyAdmin):
                 page = reverse("admin:partners_tlsprobe_change", args=(row.pk,))
                 return HttpResponseRedirect(page)
         context = {"title": "Test TLS", "form": form, "hosts": public_hosts()}
-        return _page(self, request, context)
+        return framed(self, request, _TEMPLATE, context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one test."""
-        row = self.get_object(request, object_id)
-        if row is None or not self.has_view_permission(request, row):
-            return super().change_view(request, object_id, form_url, extra_context)
-        context = {"title": f"TLS of {row}", "page": build(row, timezone.now()), "original": row}
-        return _page(self, request, context)
+    def page_of_row(self, request: HttpRequest, row: TLSProbe) -> dict[str, Any]:
+        """Show what was found then."""
+        del request
+        return {"title": f"TLS of {row}", "page": build(row, timezone.now())}
 
     @admin.display(description="endpoint", ordering="host")
     def target(self, row: TLSProbe) -> str:
@@ -150,7 +143,7 @@ class TLSTestAdmin(ModelAdmin):
             "tests": [(each, self.judged_words(each)) for each in tests],
             "original": row,
         }
-        return _page(self, request, context)
+        return framed(self, request, _TEMPLATE, context)
 
     def has_test_tls_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Whoever may make a test."""
@@ -190,12 +183,3 @@ def _run(request: HttpRequest, target: Target, policy: ClientPolicy) -> TLSProbe
     if row.error:
         flash.error(request, row.error)
     return row
-
-
-def _page(
-    model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, context: dict[str, Any]
-) -> HttpResponse:
-    site = model_admin.admin_site
-    request.current_app = site.name
-    whole = {**site.each_context(request), "opts": model_admin.opts, **context}
-    return TemplateResponse(request, "partners/tls_test.html", whole)

@@ -12,14 +12,13 @@ from django.contrib import admin
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from audit.links import link_to, page_of
-from audit.theme import ReadOnlyAdmin
+from audit.pages import PageAdmin
 from partners import renewals, suspending
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import BY_CONNECTION, Reach, visible_partners
@@ -41,9 +40,10 @@ class Todo:
     decisions: Mapping[str, str]
 
 
-class TodoAdmin(ScopedAdmin, ReadOnlyAdmin):
+class TodoAdmin(ScopedAdmin, PageAdmin):
     """Open ones first; nobody edits or deletes them."""
 
+    page_template = "partners/todo.html"
     #: who may decide, besides being allowed to look
     needed: ClassVar[str]
 
@@ -61,28 +61,14 @@ class TodoAdmin(ScopedAdmin, ReadOnlyAdmin):
         name = f"partners_{self.opts.model_name}_act"
         return [path("<int:pk>/act/", view, name=name), *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show one."""
-        row = self.get_object(request, object_id)
-        if row is None or not self.has_view_permission(request, row):
-            return super().change_view(request, object_id, form_url, extra_context)
-        context = {
-            **self.admin_site.each_context(request),
+    def page_of_row(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Show what it is, where it is done, and what may be decided."""
+        return {
             "title": str(row),
-            "opts": self.opts,
-            "original": row,
             "todo": self.describe(row),
             "act": reverse(f"admin:partners_{self.opts.model_name}_act", args=(row.pk,)),
             "may_decide": request.user.has_perm(self.needed),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "partners/todo.html", context)
 
     def act(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take a decision, and return to the page."""

@@ -1,11 +1,11 @@
 """What the pages of connections know of onboarding: the wizard, promotion, our sheet."""
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
 from audit.links import page_of
+from audit.pages import framed
 from audit.theme import ModelAdmin, action
 from partners.models import Connection, Environment
 from partners.onboarding.promote_page import promote_page
@@ -45,16 +45,13 @@ class OnboardingAdmin(ModelAdmin):
         made = build(row, timezone.now())
         if request.GET.get("format") == "json":
             return JsonResponse(made.to_plain(), json_dumps_params={"indent": 2})
-        request.current_app = self.admin_site.name
         context = {
-            **self.admin_site.each_context(request),
             "title": f"Our sheet for {row.partner}",
-            "opts": self.opts,
             "original": row,
             "sheet": made,
             "back": page_of(row),
         }
-        return TemplateResponse(request, "partners/onboarding/sheet.html", context)
+        return framed(self, request, "partners/onboarding/sheet.html", context)
 
     def has_onboard_permission(self, request: HttpRequest) -> bool:
         """Whoever may make partners and connections."""

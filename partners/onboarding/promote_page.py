@@ -6,10 +6,10 @@ from django import forms
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from audit.links import page_of
+from audit.pages import framed
 from audit.theme import ModelAdmin
 from partners.access.visibility import visible_connections
 from partners.admin.audited import actor_of, address_of
@@ -54,11 +54,8 @@ def promote_page(page: ModelAdmin, request: HttpRequest, source: Connection) -> 
         answer = _apply(request, source, target, form)
         if answer is not None:
             return answer
-    request.current_app = page.admin_site.name
     context = {
-        **page.admin_site.each_context(request),
         "title": f"Bring {source} to production",
-        "opts": page.opts,
         "original": source,
         "targets": targets,
         "target": target,
@@ -70,7 +67,7 @@ def promote_page(page: ModelAdmin, request: HttpRequest, source: Connection) -> 
         "certificates": new_certificates(source, target, timezone.now()),
         "back": page_of(source),
     }
-    return TemplateResponse(request, "partners/onboarding/promote.html", context)
+    return framed(page, request, "partners/onboarding/promote.html", context)
 
 
 def _targets(request: HttpRequest, source: Connection) -> list[Connection]:
