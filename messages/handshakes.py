@@ -10,17 +10,11 @@ import ssl
 from typing import Final
 
 from django import db
-from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.utils import timezone
 
-from messages.senders import Throttle
+from messages.sightings import Throttle, count
 from partners.models import FailedHandshake
 
 logger = logging.getLogger(__name__)
-
-#: Rows in the list; the longest unseen go first.
-_MOST: Final = 1000
 
 _DISTRUST: Final = "does not trust our certificate: it may not know our authority, or the chain"
 _OLD: Final = "offers only TLS versions that are older than 1.2"
@@ -76,27 +70,7 @@ def note_failed(peer: str, error: Exception, **_signal: object) -> None:
         return
     logger.warning("TLS handshake failed: %s %s (%d since the last line)", peer, reason, sightings)
     try:
-        _count(str(ipaddress.ip_address(peer.partition("%")[0])), reason[:200], sightings)
+        address = str(ipaddress.ip_address(peer.partition("%")[0]))
+        count(FailedHandshake, {"address": address, "reason": reason[:200]}, sightings)
     except (db.Error, ValueError):
         logger.exception("a failed handshake of %s could not be counted", peer)
-
-
-def _count(address: str, reason: str, sightings: int) -> None:
-    now = timezone.now()
-    row = FailedHandshake.objects.filter(address=address, reason=reason)
-    if row.update(count=F("count") + sightings, last_seen=now):
-        return
-    try:
-        with transaction.atomic():
-            FailedHandshake.objects.create(
-                address=address, reason=reason, count=sightings, first_seen=now, last_seen=now
-            )
-            _forget_oldest()
-    except IntegrityError:
-        return  # another process has just written the same: near enough
-
-
-def _forget_oldest() -> None:
-    newest_first = FailedHandshake.objects.order_by("-last_seen", "-pk")
-    surplus = list(newest_first.values_list("pk", flat=True)[_MOST : _MOST + 100])
-    FailedHandshake.objects.filter(pk__in=surplus).delete()

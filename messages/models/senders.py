@@ -2,19 +2,17 @@
 
 from django.db import models
 
+from partners.models.sightings import Sighting
 
-class UnknownSender(models.Model):
+
+class UnknownSender(Sighting):
     """A pair of AS2 names that no connection has, and how often it came; nothing else of it."""
 
     as2_from = models.CharField("AS2-From", max_length=128)
     as2_to = models.CharField("AS2-To", max_length=128)
     address = models.GenericIPAddressField(null=True, blank=True)
-    count = models.PositiveIntegerField(default=1)
-    first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField(db_index=True)
 
-    class Meta:
-        ordering = ["-last_seen"]
+    class Meta(Sighting.Meta):
         constraints = [
             models.UniqueConstraint(fields=["as2_from", "as2_to"], name="unknown_sender_once"),
         ]

@@ -2,19 +2,17 @@
 
 from django.db import models
 
+from partners.models.sightings import Sighting
 
-class FailedHandshake(models.Model):
+
+class FailedHandshake(Sighting):
     """An address and a reason, and how often; nothing else of it is kept."""
 
     address = models.GenericIPAddressField()
     #: in plain words, one of few (``tls.handshakes``)
     reason = models.CharField(max_length=200)
-    count = models.PositiveIntegerField(default=1)
-    first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField(db_index=True)
 
-    class Meta:
-        ordering = ["-last_seen"]
+    class Meta(Sighting.Meta):
         constraints = [
             models.UniqueConstraint(fields=["address", "reason"], name="failed_handshake_once"),
         ]

@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from config.tls import ServerTLS, handshake_failed
-from messages import handshakes
-from messages.senders import Throttle
+from messages import handshakes, sightings
+from messages.sightings import Throttle
 from partners.models import FailedHandshake
 from tests.config.test_tls import Files
 
@@ -127,7 +127,7 @@ def test_a_flood_writes_little() -> None:
 
 
 def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handshakes, "_MOST", 3)
+    monkeypatch.setattr(sightings, "MOST", 3)
     for number in range(9):
         handshakes.note_failed(f"192.0.2.{number}", _old())
     addresses = set(FailedHandshake.objects.values_list("address", flat=True))

@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from messages import senders
 from messages.models import UnknownSender
-from messages.senders import Throttle, note_unknown
+from messages.senders import note_unknown
+from messages.sightings import Throttle
 
 pytestmark = pytest.mark.django_db
 
