@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from as2gateway.doctor.advice import Advice
+from as2gateway.doctor.advice import Advice, describe
 from as2gateway.doctor.enclosed import enclosed_certificates
 from as2gateway.doctor.specimen import NO_SPARES, Spares, Specimen, layers_of
-from as2gateway.doctor.trials import Trial, describe, enclosed_trial, trials
+from as2gateway.doctor.trials import Trial, enclosed_trial, trials
 from as2gateway.errors import AS2Error
 from as2gateway.events import Rejected
 

@@ -3,17 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from as2gateway.algorithms import DigestAlgorithm
-from as2gateway.certificates import Certificate
-from as2gateway.doctor.advice import Advice, Remedy, Where
+from as2gateway.doctor.advice import (
+    WEAK_DIGESTS,
+    Advice,
+    Remedy,
+    Where,
+    accept_digest,
+    accept_no_attributes,
+    verify_with,
+)
 from as2gateway.doctor.examining import Diagnosis, harmless_first
 from as2gateway.doctor.specimen import NO_SPARES, Spares
-from as2gateway.doctor.trials import describe
 from as2gateway.errors import AS2Error, IntegrityCheckFailed
 from as2gateway.mdn import Expected, UnverifiedMDN, verify_mdn
 from as2gateway.mic_variants import matched_variant
 from as2gateway.policy import OutboundPolicy, PayloadInfo
 from as2gateway.quirks import MICVariant
+
+_IT = "the MDN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +62,14 @@ def _fault(mdn: UnverifiedMDN, expected: Expected) -> AS2Error | None:
 def _trials(specimen: MDNSpecimen, spares: Spares) -> Iterator[tuple[Remedy, Expected]]:
     expected = specimen.expected
     for spare in spares.certificates:
-        remedy = Remedy(
-            Where.CERTIFICATES,
-            f"give {describe(spare.certificate)} the role verify on this connection, not retired",
-            f"the MDN was signed by it, and it is {spare.status}",
-        )
-        yield remedy, _with(expected, spare.certificate)
-    if DigestAlgorithm.SHA1 not in expected.allowed:
-        remedy = Remedy(
-            Where.CONNECTION,
-            "accept_sha1: true",
-            "the MDN is signed with SHA-1",
-            "whoever can break SHA-1 can forge MDNs of this connection",
-        )
-        yield remedy, replace(expected, allowed=expected.allowed | {DigestAlgorithm.SHA1})
+        remedy = verify_with(_IT, spare.certificate, spare.status)
+        yield remedy, replace(expected, certificates=(spare.certificate,))
+    for digest, setting, name in WEAK_DIGESTS:
+        if digest not in expected.allowed:
+            remedy = accept_digest(_IT, setting, name)
+            yield remedy, replace(expected, allowed=expected.allowed | {digest})
     if expected.require_signed_attributes:
-        remedy = Remedy(
-            Where.CONNECTION,
-            "require_signed_attributes: false",
-            "the MDN's signature has no signed attributes",
-            "one kind of signature can be passed off as another kind",
-        )
+        remedy = accept_no_attributes(_IT)
         yield remedy, replace(expected, require_signed_attributes=False)
     if expected.signed and not specimen.mdn.signed:
         remedy = Remedy(
@@ -85,10 +79,6 @@ def _trials(specimen: MDNSpecimen, spares: Spares) -> Iterator[tuple[Remedy, Exp
             "an unsigned MDN proves nothing: anybody can write one",
         )
         yield remedy, replace(expected, signed=False, certificates=())
-
-
-def _with(expected: Expected, certificate: Certificate) -> Expected:
-    return replace(expected, certificates=(certificate,))
 
 
 def _variants(specimen: MDNSpecimen) -> Iterator[Remedy]:

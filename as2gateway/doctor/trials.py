@@ -6,9 +6,17 @@ They are in the order in which an operator should like them: first what gives no
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm
+from as2gateway.algorithms import CipherAlgorithm
 from as2gateway.certificates import Certificate
-from as2gateway.doctor.advice import Remedy, Where
+from as2gateway.doctor.advice import (
+    WEAK_DIGESTS,
+    Remedy,
+    Where,
+    accept_digest,
+    accept_no_attributes,
+    describe,
+    verify_with,
+)
 from as2gateway.doctor.sniffing import sniffed
 from as2gateway.doctor.specimen import Spares, Specimen
 from as2gateway.engines import ENGINES, get_engine
@@ -17,7 +25,7 @@ from as2gateway.policy import InboundPolicy, Limits
 
 Change = Callable[[Specimen], Specimen]
 
-_WEAK = "an attacker who can break the algorithm can forge or read messages of this connection"
+_IT = "the message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ def trials(specimen: Specimen, spares: Spares) -> Iterator[Trial]:
     yield from _certificates(spares)
     yield from _line_ends()
     yield from _content_type(specimen)
+    yield from _request(specimen)
     yield from _engines(specimen)
     yield from _algorithms(specimen.policy)
     yield from _limits(specimen.limits)
@@ -52,11 +61,6 @@ def enclosed_trial(certificate: Certificate) -> Trial:
         ),
         _policy(verify_with=(certificate,)),
     )
-
-
-def describe(certificate: Certificate) -> str:
-    """A certificate as an operator tells it from others."""
-    return f"{certificate.subject} (SHA-256 {certificate.fingerprint[:16]}…)"
 
 
 def _policy(**changes: object) -> Change:
@@ -80,12 +84,7 @@ def _keys(spares: Spares) -> Iterator[Trial]:
 
 def _certificates(spares: Spares) -> Iterator[Trial]:
     for spare in spares.certificates:
-        name = describe(spare.certificate)
-        remedy = Remedy(
-            Where.CERTIFICATES,
-            f"give the certificate {name} the role verify on this connection, not retired",
-            f"it was signed by {name}, which is {spare.status}",
-        )
+        remedy = verify_with(_IT, spare.certificate, spare.status)
         yield Trial(remedy, _policy(verify_with=(spare.certificate,)))
 
 
@@ -120,6 +119,26 @@ def _content_type(specimen: Specimen) -> Iterator[Trial]:
         yield Trial(remedy, lambda specimen: replace(specimen, headers=found.headers))
 
 
+def _request(specimen: Specimen) -> Iterator[Trial]:
+    """Ask for the MDN in another way: one that cannot be honoured stops everything (HDR-22)."""
+    request = specimen.request
+    if request is None or request.failure is None:
+        return
+    if request.failure_optional:
+        remedy = Remedy(
+            Where.CONNECTION, "quirks: {mic_in_other_digest: true}", request.failure.reason
+        )
+        quirks = replace(specimen.policy.quirks, mic_in_other_digest=True)
+        yield Trial(remedy, _policy(quirks=quirks))
+    remedy = Remedy(
+        Where.PARTNER,
+        "have the partner ask for MDNs with signed-receipt-micalg=optional, sha-256",
+        request.failure.reason,
+    )
+    honoured = replace(request, failure=None)
+    yield Trial(remedy, lambda specimen: replace(specimen, request=honoured))
+
+
 def _engines(specimen: Specimen) -> Iterator[Trial]:
     for name in ENGINES:
         if name == specimen.engine:
@@ -139,22 +158,21 @@ def _engine(name: str) -> Change:
 
 
 def _algorithms(policy: InboundPolicy) -> Iterator[Trial]:
-    sha1, triple_des = DigestAlgorithm.SHA1, CipherAlgorithm.TRIPLE_DES_CBC
-    if sha1 not in policy.digests:
-        remedy = Remedy(Where.CONNECTION, "accept_sha1: true", "it is signed with SHA-1", _WEAK)
-        yield Trial(remedy, _policy(digests=policy.digests | {sha1}))
+    for digest, setting, name in WEAK_DIGESTS:
+        if digest not in policy.digests:
+            remedy = accept_digest(_IT, setting, name)
+            yield Trial(remedy, _policy(digests=policy.digests | {digest}))
+    triple_des = CipherAlgorithm.TRIPLE_DES_CBC
     if triple_des not in policy.ciphers:
         remedy = Remedy(
-            Where.CONNECTION, "accept_3des: true", "it is encrypted with triple DES", _WEAK
+            Where.CONNECTION,
+            "accept_3des: true",
+            "it is encrypted with triple DES",
+            "whoever can break triple DES can read documents of this connection",
         )
         yield Trial(remedy, _policy(ciphers=policy.ciphers | {triple_des}))
     if policy.require_signed_attributes:
-        remedy = Remedy(
-            Where.CONNECTION,
-            "require_signed_attributes: false",
-            "its signature has no signed attributes",
-            "one kind of signature can be passed off as another kind",
-        )
+        remedy = accept_no_attributes(_IT)
         yield Trial(remedy, _policy(require_signed_attributes=False))
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm
 from as2gateway.doctor import Advice, Diagnosis
-from as2gateway.policy import Limits
+from as2gateway.policy import Limits, MDNMode
 from messages.doctoring import diagnose
 from messages.mdns import take_mdn
 from messages.models import Message, State
@@ -85,6 +85,7 @@ def test_two_faults_are_cured_together(connection: Connection) -> None:
     ("policy", "change"),
     [
         ({"sign": DigestAlgorithm.SHA1}, "accept_sha1: true"),
+        ({"sign": DigestAlgorithm.MD5, "mdn": MDNMode.NONE}, "quirks: {accept_md5: true}"),
         ({"encrypt": CipherAlgorithm.TRIPLE_DES_CBC}, "accept_3des: true"),
         ({"sign": None, "sign_with": None}, "require_signature: false"),
         (CLEAR, "require_encryption: false"),
@@ -94,6 +95,13 @@ def test_a_setting_is_named_with_what_it_gives_up(policy: dict[str, Any], change
     [cure] = examined(message(**policy)).cures
     assert changes(cure) == change
     assert cure[0].caution
+
+
+@pytest.mark.usefixtures("connection")
+def test_an_mdn_asked_for_in_what_nobody_knows_is_for_the_partner_to_change() -> None:
+    options = "signed-receipt-protocol=required, pkcs7-signature; signed-receipt-micalg=required, x"
+    [cure] = examined(message().with_fields(Disposition_Notification_Options=options)).cures
+    assert (cure[0].where, "sha-256" in changes(cure)) == ("partner", True)
 
 
 @pytest.mark.usefixtures("connection")
@@ -164,7 +172,7 @@ def test_an_mdn_by_a_retired_certificate_is_explained(waiting: tuple[Message, by
     row.connection.certificates.update(retires_at=timezone.now() - AGO)
     take_mdn(built.headers, built.body, None)
     [cure] = diagnose(row, timezone.now()).diagnosis.cures
-    assert "the MDN was signed by it" in cure[0].why
+    assert "the MDN was signed by CN=AMAZON" in cure[0].why
 
 
 @pytest.mark.usefixtures("connection")
