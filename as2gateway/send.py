@@ -19,7 +19,8 @@ from as2gateway.algorithms import (
     DigestAlgorithm,
 )
 from as2gateway.attachments import is_related
-from as2gateway.cms import enveloped, signing
+from as2gateway.cms import enveloped
+from as2gateway.cms.signing import Signing
 from as2gateway.engine import Stamp
 from as2gateway.entities import (
     Entity,
@@ -34,7 +35,7 @@ from as2gateway.entities import (
 from as2gateway.headers import Headers
 from as2gateway.mic import RunningDigests
 from as2gateway.mic_variants import is_wrapped
-from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
+from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo
 from as2gateway.quirks import NO_QUIRKS, Quirks
 
 Entropy = Callable[[int], bytes]
@@ -141,8 +142,9 @@ def _signed(
     if key is None:
         raise ValueError("messages are to be signed, but there is no key to sign with")
     quirks, key = policy.quirks, key.with_quirks(policy.quirks)
+    signing = Signing(algorithm, key, stamp.now)
     if quirks.opaque_signature:
-        return _signed_opaquely(entity, policy, key, stamp, digests)
+        return _signed_opaquely(entity, quirks, signing, digests)
     encoding = "base64" if quirks.base64 else "binary"
     frame = mime.SignedEntity(boundary, digest_name(algorithm, quirks), encoding)
 
@@ -150,36 +152,28 @@ def _signed(
         yield frame.opening
         yield from entity.octets
         yield frame.middle
-        signature = signing.sign(digests.digests[algorithm], algorithm, key, stamp.now)
+        signature = signing.sign(digests.digests[algorithm])
         yield encode_base64(signature) if quirks.base64 else signature
         yield frame.closing
 
     headers = Headers((("Content-Type", frame.content_type),))
-    signature = signing.signature_length(algorithm, key, stamp.now)
-    if entity.octets_length is None or signature is None:
+    length = signing.signature_length
+    if entity.octets_length is None or length is None:
         return Entity(headers, body())
     if quirks.base64:
-        signature = base64_length(signature)
-    return Entity(headers, body(), entity.octets_length + frame.overhead + signature)
+        length = base64_length(length)
+    return Entity(headers, body(), entity.octets_length + frame.overhead + length)
 
 
 def _signed_opaquely(
-    entity: Entity,
-    policy: OutboundPolicy,
-    key: SigningKey,
-    stamp: Stamp,
-    digests: RunningDigests,
+    entity: Entity, quirks: Quirks, signing: Signing, digests: RunningDigests
 ) -> Entity:
     """A signature with its content inside, which no gateway on the way takes for text."""
-    algorithm, length = _digest(policy), entity.octets_length
-
-    def digest() -> bytes:
-        return digests.digests[algorithm]
-
-    body = signing.enclose(entity.octets, length, digest, algorithm, key, stamp.now)
+    length = entity.octets_length
+    body = signing.enclose(entity.octets, length, lambda: digests.digests[signing.algorithm])
     if length is not None:
-        length = signing.enclosed_length(length, algorithm, key, stamp.now)
-    return encoded(Entity(pkcs7_mime("signed-data", "smime.p7m"), body, length), policy.quirks)
+        length = signing.enclosed_length(length)
+    return encoded(Entity(pkcs7_mime("signed-data", "smime.p7m"), body, length), quirks)
 
 
 def _encrypted(entity: Entity, policy: OutboundPolicy, entropy: Entropy) -> Entity:

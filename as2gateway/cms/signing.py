@@ -1,6 +1,7 @@
 """Writing a SignedData: RFC 5652 section 5, by one signer; detached, or with its content."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
@@ -13,46 +14,84 @@ from as2gateway.cms.content import Frame
 from as2gateway.policy import SigningKey
 
 
-def sign(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> bytes:
-    """Write a ContentInfo with a detached SignedData.
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How one SignedData is made: all that it depends on but the content."""
 
-    ``digest`` is that of the content in ``algorithm``. Raises ValueError for an RSA key too short
-    for its scheme.
-    """
-    return _detached(algorithm, _signed_part(digest, algorithm, key, now))
+    algorithm: DigestAlgorithm
+    key: SigningKey
+    now: datetime
 
+    def sign(self, digest: bytes) -> bytes:
+        """Write a ContentInfo with a detached SignedData over content of that digest.
 
-def signature_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
-    """Octets that ``sign`` makes; None where the length of a signature varies (ECDSA)."""
-    length = _signed_part_length(algorithm, key, now)
-    return None if length is None else len(_detached(algorithm, bytes(length)))
+        Raises ValueError for an RSA key too short for its scheme.
+        """
+        return _detached(self.algorithm, self._signed_part(digest))
 
+    @property
+    def signature_length(self) -> int | None:
+        """Octets that ``sign`` makes; None where the length of a signature varies (ECDSA)."""
+        length = self._signed_part_length
+        return None if length is None else len(_detached(self.algorithm, bytes(length)))
 
-def enclose(  # noqa: PLR0913, PLR0917  all that makes one SignedData differ from another
-    chunks: Iterable[bytes],
-    length: int | None,
-    digest: Callable[[], bytes],
-    algorithm: DigestAlgorithm,
-    key: SigningKey,
-    now: datetime,
-) -> Iterator[bytes]:
-    """Write a ContentInfo with a SignedData that has its content inside (RFC 8551 §3.5.2).
+    def enclose(
+        self, chunks: Iterable[bytes], length: int | None, digest: Callable[[], bytes]
+    ) -> Iterator[bytes]:
+        """Write a ContentInfo with a SignedData that has its content inside (RFC 8551 §3.5.2).
 
-    DER if ``length``, that of the content, and that of the signature are known. ``digest`` is asked
-    when the last chunk has been taken.
-    """
-    tail_length = _signed_part_length(algorithm, key, now)
-    frame = _enclosing(algorithm, tail_length or 0)
-    known = None if tail_length is None else length
-    return frame.write(chunks, known, lambda: _signed_part(digest(), algorithm, key, now))
+        DER if ``length``, that of the content, and that of the signature are known. ``digest`` is
+        asked when the last chunk has been taken.
+        """
+        tail_length = self._signed_part_length
+        frame = _enclosing(self.algorithm, tail_length or 0)
+        known = None if tail_length is None else length
+        return frame.write(chunks, known, lambda: self._signed_part(digest()))
 
+    def enclosed_length(self, length: int) -> int | None:
+        """Octets that ``enclose`` makes of ``length`` octets; None where that varies (ECDSA)."""
+        tail_length = self._signed_part_length
+        return (
+            None if tail_length is None else _enclosing(self.algorithm, tail_length).length(length)
+        )
 
-def enclosed_length(
-    length: int, algorithm: DigestAlgorithm, key: SigningKey, now: datetime
-) -> int | None:
-    """Octets that ``enclose`` makes of ``length`` octets; None where that varies (ECDSA)."""
-    tail_length = _signed_part_length(algorithm, key, now)
-    return None if tail_length is None else _enclosing(algorithm, tail_length).length(length)
+    def _signed_part(self, digest: bytes) -> bytes:
+        """Certificates and SignerInfos: what follows the content."""
+        attributes = self._attributes(digest)
+        signature = signatures.make(self.key, self.algorithm, der.element(der.SET, attributes))
+        return self._encode(attributes, signature)
+
+    @property
+    def _signed_part_length(self) -> int | None:
+        if not isinstance(self.key.private_key, RSAPrivateKey):
+            return None
+        attributes = self._attributes(bytes(self.algorithm.size))
+        return len(self._encode(attributes, bytes((self.key.private_key.key_size + 7) // 8)))
+
+    def _attributes(self, digest: bytes) -> bytes:
+        """Contents of the signed attributes, in DER's order (CMS-11)."""
+        attributes = [
+            der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
+            der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
+            der.sequence(_SIGNING_TIME, der.set_of([der.time(self.now)])),
+        ]
+        if self.key.protect_algorithms:
+            # RFC 6211 §2: the signature's algorithm under an implicit tag, so without its own
+            named = bytes((_CONTEXT + 1,)) + _signature_identifier(self.algorithm, self.key)[1:]
+            protection = der.sequence(_DIGEST_IDENTIFIERS[self.algorithm], named)
+            attributes.append(der.sequence(_ALGORITHM_PROTECTION, der.set_of([protection])))
+        return b"".join(sorted(attributes))
+
+    def _encode(self, attributes: bytes, signature: bytes) -> bytes:
+        signer = der.sequence(
+            _VERSION,
+            self.key.certificate.issuer_and_serial,
+            _DIGEST_IDENTIFIERS[self.algorithm],
+            der.element(_CONTEXT, attributes),
+            _signature_identifier(self.algorithm, self.key),
+            der.octet_string(signature),
+        )
+        return _certificates(self.key) + der.element(der.SET, signer)
 
 
 def _enclosing(algorithm: DigestAlgorithm, tail_length: int) -> Frame:
@@ -78,52 +117,6 @@ def _detached(algorithm: DigestAlgorithm, signed_part: bytes) -> bytes:
         signed_part,
     )
     return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
-
-
-def _signed_part(
-    digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime
-) -> bytes:
-    """Certificates and SignerInfos: what follows the content."""
-    attributes = _attributes(digest, algorithm, key, now)
-    signature = signatures.make(key, algorithm, der.element(der.SET, attributes))
-    return _encode(algorithm, key, attributes, signature)
-
-
-def _signed_part_length(algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> int | None:
-    if not isinstance(key.private_key, RSAPrivateKey):
-        return None
-    attributes = _attributes(bytes(algorithm.size), algorithm, key, now)
-    signature = bytes((key.private_key.key_size + 7) // 8)
-    return len(_encode(algorithm, key, attributes, signature))
-
-
-def _attributes(digest: bytes, algorithm: DigestAlgorithm, key: SigningKey, now: datetime) -> bytes:
-    """Contents of the signed attributes, in DER's order (CMS-11)."""
-    attributes = [
-        der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
-        der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
-        der.sequence(_SIGNING_TIME, der.set_of([der.time(now)])),
-    ]
-    if key.protect_algorithms:
-        # RFC 6211 §2: the signature's algorithm under an implicit tag, so without its own
-        named = bytes((_CONTEXT + 1,)) + _signature_identifier(algorithm, key)[1:]
-        protection = der.sequence(_DIGEST_IDENTIFIERS[algorithm], named)
-        attributes.append(der.sequence(_ALGORITHM_PROTECTION, der.set_of([protection])))
-    return b"".join(sorted(attributes))
-
-
-def _encode(
-    algorithm: DigestAlgorithm, key: SigningKey, attributes: bytes, signature: bytes
-) -> bytes:
-    signer = der.sequence(
-        _VERSION,
-        key.certificate.issuer_and_serial,
-        _DIGEST_IDENTIFIERS[algorithm],
-        der.element(_CONTEXT, attributes),
-        _signature_identifier(algorithm, key),
-        der.octet_string(signature),
-    )
-    return _certificates(key) + der.element(der.SET, signer)
 
 
 def _certificates(key: SigningKey) -> bytes:

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
-from as2gateway.cms import signing
+from as2gateway.cms.signing import Signing
 from as2gateway.entities import encode_base64
 from as2gateway.headers import Headers
 from as2gateway.mdn.report import MDNReport
@@ -73,7 +73,7 @@ def _sign(
     frame = SignedEntity(boundary, _micalg(report, digest), "base64" if quirks.base64 else "binary")
     running = digest.new()
     running.update(part)
-    signature = signing.sign(running.digest(), digest, key.with_quirks(quirks), now)
+    signature = Signing(digest, key.with_quirks(quirks), now).sign(running.digest())
     if quirks.base64:
         signature = encode_base64(signature)
     return frame.content_type, frame.opening + part + frame.middle + signature + frame.closing

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from as2gateway.algorithms import DigestAlgorithm
-from as2gateway.cms import signing
+from as2gateway.cms.signing import Signing
 from as2gateway.disposition import Disposition
 from as2gateway.headers import Headers
 from as2gateway.mdn import Expected, MDNReport, UnverifiedMDN, read_mdn
@@ -71,7 +71,7 @@ def sign(
     part = f"Content-Type: {REPORT_TYPE}\r\n\r\n".encode() + report
     running = digest.new()
     running.update(over(part))
-    octets = signing.sign(running.digest(), digest, by or key(), NOW)
+    octets = Signing(digest, by or key(), NOW).sign(running.digest())
     return multipart(part, SIGNATURE_HEADERS + octets, boundary=b"s")
 
 

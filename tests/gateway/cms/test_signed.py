@@ -10,8 +10,9 @@ from cryptography.x509.oid import NameOID
 from as2gateway import ber, der
 from as2gateway.algorithms import DigestAlgorithm, SignatureScheme
 from as2gateway.certificates import Certificate
-from as2gateway.cms import oids, signed, signing
+from as2gateway.cms import oids, signed
 from as2gateway.cms.signed import DigestNotRun, VerifiedSigner
+from as2gateway.cms.signing import Signing
 from as2gateway.errors import AS2Error, LimitExceeded, MalformedMessage
 from as2gateway.policy import Limits, SigningKey
 from tests import openssl
@@ -135,7 +136,7 @@ def test_an_opaque_message_gives_out_its_content(options: tuple[str, ...]) -> No
 @pytest.mark.parametrize("signer", [PARTNER, ELLIPTIC])
 def test_openssl_verifies_what_we_sign(digest: DigestAlgorithm, signer: Identity) -> None:
     key = SigningKey(signer.private_key, signer.certificate)
-    signature = signing.sign(digest_of(CONTENT, digest), digest, key, NOW)
+    signature = Signing(digest, key, NOW).sign(digest_of(CONTENT, digest))
     assert cms_verify(signature, signer.certificate, CONTENT) == CONTENT
     assert verify(signature, signer) == VerifiedSigner(signer.certificate, digest, NOW)
 
@@ -147,10 +148,10 @@ def test_openssl_verifies_what_we_sign(digest: DigestAlgorithm, signer: Identity
 def test_openssl_verifies_what_we_sign_with_pss(digest: DigestAlgorithm, kind: str) -> None:
     signer = identity("pss", kind)
     key = SigningKey(signer.private_key, signer.certificate, SignatureScheme.RSA_PSS)
-    signature = signing.sign(digest_of(CONTENT, digest), digest, key, NOW)
+    signature = Signing(digest, key, NOW).sign(digest_of(CONTENT, digest))
     assert cms_verify(signature, signer.certificate, CONTENT) == CONTENT
     assert verify(signature, signer) == VerifiedSigner(signer.certificate, digest, NOW)
-    assert signing.signature_length(digest, key, NOW) == len(signature)
+    assert Signing(digest, key, NOW).signature_length == len(signature)
     identifier = asn1_cms.ContentInfo.load(signature)["content"]["signer_infos"][0][
         "signature_algorithm"
     ]
@@ -162,7 +163,7 @@ def test_a_key_too_short_for_pss_is_an_error_of_ours() -> None:
     signer = identity("short", "rsa1024")
     key = SigningKey(signer.private_key, signer.certificate, SignatureScheme.RSA_PSS)
     with pytest.raises(ValueError, match="too long for key size"):
-        signing.sign(bytes(64), DigestAlgorithm.SHA512, key, NOW)
+        Signing(DigestAlgorithm.SHA512, key, NOW).sign(bytes(64))
 
 
 @pytest.mark.parametrize("enclose", [True, False])
@@ -171,17 +172,17 @@ def test_certificates_go_along_as_the_key_says(
     enclose: bool, chain: tuple[Certificate, ...]
 ) -> None:
     key = SigningKey(PARTNER.private_key, PARTNER.certificate, chain=chain, enclose=enclose)
-    signature = signing.sign(digest_of(CONTENT), SHA256, key, NOW)
+    signature = Signing(SHA256, key, NOW).sign(digest_of(CONTENT))
     enclosed = asn1_cms.ContentInfo.load(signature)["content"]["certificates"]
     found = {one.dump() for one in enclosed} if enclose else set(enclosed)
     assert found == ({PARTNER.certificate.der, *(one.der for one in chain)} if enclose else set())
     assert cms_verify(signature, PARTNER.certificate, CONTENT) == CONTENT
-    assert signing.signature_length(SHA256, key, NOW) == len(signature)
+    assert Signing(SHA256, key, NOW).signature_length == len(signature)
 
 
 def test_a_changed_content_is_noticed_by_openssl() -> None:
     key = SigningKey(PARTNER.private_key, PARTNER.certificate)
-    signature = signing.sign(digest_of(CONTENT), SHA256, key, NOW)
+    signature = Signing(SHA256, key, NOW).sign(digest_of(CONTENT))
     with pytest.raises(openssl.OpenSSLError):
         cms_verify(signature, PARTNER.certificate, CONTENT + b"x")
 
@@ -191,18 +192,18 @@ def test_a_changed_content_is_noticed_by_openssl() -> None:
 def test_the_length_of_an_rsa_signature_is_known_before(kind: str, now: datetime) -> None:
     signer = identity("length", kind)
     key = SigningKey(signer.private_key, signer.certificate)
-    signature = signing.sign(digest_of(CONTENT), SHA256, key, now)
-    assert signing.signature_length(SHA256, key, now) == len(signature)
+    signature = Signing(SHA256, key, now).sign(digest_of(CONTENT))
+    assert Signing(SHA256, key, now).signature_length == len(signature)
 
 
 def test_the_length_of_an_ecdsa_signature_is_not_known_before() -> None:
     key = SigningKey(ELLIPTIC.private_key, ELLIPTIC.certificate)
-    assert signing.signature_length(SHA256, key, NOW) is None
+    assert Signing(SHA256, key, NOW).signature_length is None
 
 
 def test_attributes_are_sent_sorted_and_the_certificate_goes_along() -> None:
     key = SigningKey(PARTNER.private_key, PARTNER.certificate)
-    signature = signing.sign(digest_of(CONTENT), SHA256, key, NOW)
+    signature = Signing(SHA256, key, NOW).sign(digest_of(CONTENT))
     data = ber.parse(signature).children[1].only_child().children
     attributes = [one.raw for one in data[-1].only_child().children[3].children]
     assert attributes == sorted(attributes)
