@@ -6,8 +6,9 @@ spellings of digests. What is allowed on a connection is policy, not decided her
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Self
 
@@ -24,15 +25,10 @@ class DigestAlgorithm(StrEnum):
     SHA384 = "sha-384"
     SHA512 = "sha-512"
 
-    @classmethod
-    def parse(cls, name: str) -> Self:
+    @staticmethod
+    def parse(name: str) -> "DigestAlgorithm":
         """Read any spelling seen (``SHA1``, ``sha2_256``, ``rsa-sha256``); ValueError if none."""
-        text = name.strip().strip('"').strip().lower()
-        match = _DIGEST_NAME.fullmatch(text)
-        if match is None:
-            raise ValueError(f"unknown digest algorithm {name!r}")
-        # "sha" alone is SHA-1 (RFC 3335 §5.2 era senders)
-        return cls("md5" if match["md5"] else f"sha-{match['size'] or 1}")
+        return _read_digest_name(name)
 
     @classmethod
     def of_size(cls, size: int) -> Self:
@@ -45,7 +41,7 @@ class DigestAlgorithm(StrEnum):
     @property
     def wire_name(self) -> str:
         """The spelling to emit unless the partner used another: ``sha1``, ``sha-256`` (MIC-08)."""
-        return "sha1" if self is DigestAlgorithm.SHA1 else self.value
+        return _WIRE_NAMES[self]
 
     @property
     def rfc3851_name(self) -> str:
@@ -64,7 +60,7 @@ class DigestAlgorithm(StrEnum):
 
     def new(self) -> "hashlib._Hash":
         """Start a running digest."""
-        return hashlib.new(self.rfc3851_name, usedforsecurity=False)
+        return _DIGEST_MAKERS[self](usedforsecurity=False)
 
     @property
     def hash(self) -> hashes.HashAlgorithm:
@@ -76,6 +72,19 @@ _DIGEST_NAME = re.compile(
     r"(?:rsa-)?(?:(?P<md5>md5)|sha-?1|sha[-_]?(?:2[-_])?(?P<size>224|256|384|512)|sha)"
 )
 
+
+@lru_cache(maxsize=64)
+def _read_digest_name(name: str) -> DigestAlgorithm:
+    match = _DIGEST_NAME.fullmatch(name.strip().strip('"').strip().lower())
+    if match is None:
+        raise ValueError(f"unknown digest algorithm {name!r}")
+    # "sha" alone is SHA-1 (RFC 3335 §5.2 era senders)
+    return DigestAlgorithm("md5" if match["md5"] else f"sha-{match['size'] or 1}")
+
+
+_WIRE_NAMES: Mapping[DigestAlgorithm, str] = MappingProxyType(
+    {**{digest: digest.value for digest in DigestAlgorithm}, DigestAlgorithm.SHA1: "sha1"}
+)
 _DIGEST_OIDS: Mapping[DigestAlgorithm, str] = MappingProxyType(
     {
         DigestAlgorithm.MD5: "1.2.840.113549.2.5",
@@ -85,6 +94,9 @@ _DIGEST_OIDS: Mapping[DigestAlgorithm, str] = MappingProxyType(
         DigestAlgorithm.SHA384: "2.16.840.1.101.3.4.2.2",
         DigestAlgorithm.SHA512: "2.16.840.1.101.3.4.2.3",
     }
+)
+_DIGEST_MAKERS: Mapping[DigestAlgorithm, "Callable[..., hashlib._Hash]"] = MappingProxyType(
+    {digest: getattr(hashlib, digest.rfc3851_name) for digest in DigestAlgorithm}
 )
 _DIGEST_SIZES: Mapping[DigestAlgorithm, int] = MappingProxyType(
     {
@@ -146,7 +158,7 @@ class CipherAlgorithm(StrEnum):
     @property
     def block_size(self) -> int:
         """Block length in bytes."""
-        return 8 if self is CipherAlgorithm.TRIPLE_DES_CBC else 16
+        return _CIPHER_BLOCK_SIZES[self]
 
     @property
     def vector_size(self) -> int:
@@ -183,6 +195,9 @@ _CIPHER_KEY_SIZES: Mapping[CipherAlgorithm, int] = MappingProxyType(
         CipherAlgorithm.AES256_GCM: 32,
         CipherAlgorithm.TRIPLE_DES_CBC: 24,
     }
+)
+_CIPHER_BLOCK_SIZES: Mapping[CipherAlgorithm, int] = MappingProxyType(
+    {**dict.fromkeys(CipherAlgorithm, 16), CipherAlgorithm.TRIPLE_DES_CBC: 8}
 )
 _GCM = frozenset(
     {CipherAlgorithm.AES128_GCM, CipherAlgorithm.AES192_GCM, CipherAlgorithm.AES256_GCM}

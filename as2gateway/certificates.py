@@ -101,8 +101,7 @@ class Certificate:
     @property
     def issuer_and_serial(self) -> bytes:
         """The IssuerAndSerialNumber that means this certificate (RFC 5652 §10.2.4)."""
-        facts = _facts(self.der)
-        return sequence(facts.issuer.raw, facts.serial.raw)
+        return _facts(self.der).issuer_and_serial
 
     @property
     def subject_key_id(self) -> bytes | None:
@@ -144,8 +143,7 @@ class Certificate:
     @property
     def key_bits(self) -> int:
         """Length of its key; 0 where that says nothing."""
-        key = self.public_key
-        return key.key_size if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else 0
+        return _key_bits(_facts(self.der).public_key)
 
     @property
     def signature_digest(self) -> str:
@@ -175,6 +173,7 @@ class _Facts:
     fingerprint: str
     serial: Node
     issuer: Node
+    issuer_and_serial: bytes
     subject: Node
     not_before: datetime
     not_after: datetime
@@ -187,7 +186,7 @@ class _Facts:
 
 @lru_cache(_KEPT)
 def _facts(encoded: bytes) -> _Facts:
-    outer = ber.parse(encoded).expect(ber.SEQUENCE).fields()
+    outer = ber.parse(encoded).fields()
     fields = outer.take(ber.SEQUENCE).fields()
     fields.optional(ber.CONTEXT)  # version: what is there is read, whatever it says (CMS-05)
     serial = fields.take(ber.INTEGER)
@@ -203,6 +202,7 @@ def _facts(encoded: bytes) -> _Facts:
         fingerprint=hashlib.sha256(encoded).hexdigest(),
         serial=serial,
         issuer=issuer,
+        issuer_and_serial=sequence(issuer.raw, serial.raw),
         subject=subject,
         not_before=validity.any().time(),
         not_after=validity.any().time(),
@@ -249,6 +249,12 @@ def _key_usage(extension: Node | None) -> int | None:
         return None
     # The number of unused bits, then the bits from the highest on.
     return int.from_bytes(bits[1:2])
+
+
+@lru_cache(_KEPT)
+def _key_bits(encoded: bytes) -> int:
+    key = _public_key(encoded)
+    return key.key_size if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else 0
 
 
 @lru_cache(_KEPT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 INTEGER = 0x02
 OCTET_STRING = 0x04
@@ -23,10 +24,14 @@ NULL = bytes((NULL_TAG, 0))
 
 _LONG_FORM = 0x80
 
+#: headers that are kept written: what one key signs has the same few lengths each time
+_KEPT_HEADERS = 256
+
 #: UTCTime holds years up to 2049; later ones are GeneralizedTime (RFC 5652 §11.3)
 _LAST_UTC_YEAR = 2049
 
 
+@lru_cache(_KEPT_HEADERS)
 def header(tag: int, length: int) -> bytes:
     """Identifier and length octets of an element with ``length`` octets of contents."""
     if length < _LONG_FORM:

@@ -49,15 +49,15 @@ class Disposition:
     level: Level | None = None
     text: str = ""
 
-    @classmethod
-    def for_error(cls, error: AS2Error | None) -> Self:
+    @staticmethod
+    def for_error(error: AS2Error | None) -> "Disposition":
         """What to answer for what went wrong; None is success."""
         if error is None:
-            return cls(DispositionType.PROCESSED)
+            return _PROCESSED
         level = Level(error.severity)
         failed = level is Level.FAILURE
         kind = DispositionType.FAILED if failed else DispositionType.PROCESSED
-        return cls(kind, level, error.modifier)
+        return Disposition(kind, level, error.modifier)
 
     @classmethod
     def parse(cls, value: str) -> Self:
@@ -79,7 +79,7 @@ class Disposition:
     @property
     def positive(self) -> bool:
         """Whether the partner has taken the message: processed, at most with a warning (MDR-10)."""
-        return self.type is DispositionType.PROCESSED and self.level in {None, Level.WARNING}
+        return (self.type, self.level) in _POSITIVE
 
     @property
     def modified_type(self) -> str:
@@ -89,6 +89,12 @@ class Disposition:
 
     def __str__(self) -> str:
         return f"{_MODE}; {self.modified_type}"
+
+
+_PROCESSED = Disposition(DispositionType.PROCESSED)
+_POSITIVE = frozenset(
+    {(DispositionType.PROCESSED, None), (DispositionType.PROCESSED, Level.WARNING)}
+)
 
 
 def _read_modifier(modifier: str) -> tuple[Level, str]:

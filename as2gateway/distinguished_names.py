@@ -43,7 +43,7 @@ def attributes(name: Node) -> list[list[Attribute]]:
 
 
 def _attribute(pair: Node) -> Attribute:
-    fields = pair.expect(ber.SEQUENCE).fields()
+    fields = pair.fields()
     name, value = fields.take(ber.OID), fields.any()
     return name.oid(), value.content.decode(_ENCODINGS.get(value.tag, "utf-8"), errors="replace")
 

@@ -151,6 +151,10 @@ _UCI_ACTIONS: Mapping[str, Acceptance] = MappingProxyType(
     {"4": Acceptance.REJECTED, "7": Acceptance.ACCEPTED, "8": Acceptance.ACCEPTED}
 )
 
+#: What the names of segments begin with that are looked into; most of a document is others.
+_X12_READ = ("ST", "GS", "REF", "AK1", "AK9", *_X12_REFERENCES)
+_EDIFACT_READ = ("UNB", "UNH", "BGM", "RFF", "UCI")
+
 #: Types of documents that acknowledge others; they are not acknowledged themselves.
 ACKNOWLEDGEMENTS = frozenset({"997", "999", "CONTRL"})
 
@@ -173,8 +177,8 @@ def _x12(text: str) -> EDIFacts:
     if len(isa) != _ISA_ELEMENTS:
         return EDIFacts(Standard.X12)
     segments = [
-        [[element.strip()] for element in segment.strip().split(separator)]
-        for segment in text.split(terminator)[1:]
+        [[element.strip()] for element in segment.split(separator)]
+        for segment in _readable(text.split(terminator)[1:], _X12_READ)
     ]
     return EDIFacts(
         Standard.X12,
@@ -215,7 +219,7 @@ def _edifact(text: str) -> EDIFacts:
     component, element, release, terminator = service[0], service[1], service[3], service[5]
     segments = [
         [_components(part, component, release) for part in _split(segment, element, release)]
-        for segment in map(str.strip, _split(text, terminator, release))
+        for segment in _readable(_split(text, terminator, release), _EDIFACT_READ)
     ]
     unb, kind = _named(segments, "UNB"), _value(_named(segments, "UNH"), 2)
     return EDIFacts(
@@ -247,6 +251,11 @@ def _edifact_acknowledged(segments: Iterable[_Segment]) -> Iterator[Acknowledged
             yield Acknowledged(_value(segment, 1), verdict)
 
 
+def _readable(segments: Iterable[str], names: tuple[str, ...]) -> Iterator[str]:
+    """Those segments, without the line ends around them, that may have one of the names."""
+    return (text for segment in segments if (text := segment.strip()).startswith(names))
+
+
 def _named(segments: Iterable[_Segment], name: str) -> _Segment:
     return next((segment for segment in segments if _value(segment, 0) == name), [])
 
@@ -269,14 +278,18 @@ def _split(text: str, separator: str, release: str) -> list[str]:
     """Cut at separators that no release character stands before."""
     if release.isspace():
         return text.split(separator)
-    escape, cut = re.escape(release), re.escape(separator)
-    pieces = re.findall(f"((?:{escape}.|[^{cut}])*)(?:{cut}|$)", text, re.DOTALL)
+    if release in text:
+        escape, cut = re.escape(release), re.escape(separator)
+        # Possessive: n characters cost O(n).
+        pieces = re.findall(f"((?:[^{escape}{cut}]++|{escape}.?)*+)(?:{cut}|$)", text, re.DOTALL)
+    else:
+        pieces = text.split(separator)
     return pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces
 
 
 def _components(part: str, component: str, release: str) -> list[str]:
     values = _split(part, component, release)
-    if release.isspace():
+    if release.isspace() or release not in part:
         return values
     released = re.compile(f"{re.escape(release)}(.)", re.DOTALL)
     return [released.sub(r"\1", value) for value in values]

@@ -118,6 +118,19 @@ class RepeatedFilename(DuplicateFilename):
     severity = "warning"
 
 
+class IllegalFilename(AS2Error):
+    """A document whose file name cannot be used, where that is not wanted (FN-04)."""
+
+    modifier = "illegal-filename"
+    explanation = "A document has a file name that cannot be used here."
+
+
+class MendedFilename(IllegalFilename):
+    """The same where it is only told: the document is taken, under a safe name."""
+
+    severity = "warning"
+
+
 class DuplicateDocument(AS2Error):
     """Told, never raised: the message was accepted before (RFC 4130 §7.5.6)."""
 

@@ -6,6 +6,7 @@ to quarantine, and only ``Accepted`` moves it from there.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm, KeyTransport
 from as2gateway.attachments import Attachment
@@ -21,8 +22,12 @@ class LayerKind(StrEnum):
     COMPRESSED = "compressed"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerFacts:
+#: its members by themselves: to ask the class for one takes as long as ten attributes do
+SIGNED, ENVELOPED, COMPRESSED = LayerKind
+
+
+# A named tuple, and so is ``Facts``: it costs a fraction of what a frozen dataclass does.
+class LayerFacts(NamedTuple):
     """One layer that was peeled off, outermost first; what does not apply is None."""
 
     kind: LayerKind
@@ -53,8 +58,7 @@ class Reading:
     canonical: Canonical = Canonical.RAW
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What was found out about a message, also about one that is refused."""
 
     layers: tuple[LayerFacts, ...] = ()
@@ -70,17 +74,20 @@ class Facts:
     @property
     def signed(self) -> bool:
         """Whether a verified signature covers the payload."""
-        return any(layer.kind is LayerKind.SIGNED for layer in self.layers)
+        return self._has(SIGNED)
 
     @property
     def encrypted(self) -> bool:
         """Whether the payload came encrypted."""
-        return any(layer.kind is LayerKind.ENVELOPED for layer in self.layers)
+        return self._has(ENVELOPED)
 
     @property
     def compressed(self) -> bool:
         """Whether the payload came compressed."""
-        return any(layer.kind is LayerKind.COMPRESSED for layer in self.layers)
+        return self._has(COMPRESSED)
+
+    def _has(self, kind: LayerKind) -> bool:
+        return kind in [layer.kind for layer in self.layers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """EDIINT-Features, what an implementation says it can do: RFC 6017."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Set
 from enum import StrEnum
 
 _TOKEN = re.compile(r"[A-Za-z0-9-]+")
@@ -23,13 +23,12 @@ def read(value: str | None) -> frozenset[str]:
     return frozenset(word.lower() for word in words if _TOKEN.fullmatch(word))
 
 
-def fields(features: Iterable[Feature]) -> tuple[tuple[str, str], ...]:
+def fields(features: Set[Feature]) -> tuple[tuple[str, str], ...]:
     """The fields that tell version and features, which go into every message and MDN (HDR-12).
 
     Version 1.1 says that compression is understood (RFC 5402 §6), 1.2 that features are told
     (RFC 6017 §4).
     """
-    tokens = ", ".join(sorted(set(features)))
-    if not tokens:
+    if not features:
         return (("AS2-Version", "1.1"),)
-    return ("AS2-Version", "1.2"), ("EDIINT-Features", tokens)
+    return ("AS2-Version", "1.2"), ("EDIINT-Features", ", ".join(sorted(features)))

@@ -5,9 +5,10 @@ what it learnt once its layer holds. Which parser reads what, and what reads the
 in ``receive``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from functools import lru_cache
+from typing import NamedTuple, Protocol, Self
 
 from as2gateway import mime
 from as2gateway.algorithms import DigestAlgorithm
@@ -19,16 +20,22 @@ from as2gateway.errors import (
     AS2Error,
     DecryptionFailed,
     IntegrityCheckFailed,
-    LimitExceeded,
     MalformedMessage,
 )
-from as2gateway.events import Canonical, Facts, LayerFacts, LayerKind, Reading
+from as2gateway.events import (
+    COMPRESSED,
+    ENVELOPED,
+    SIGNED,
+    Canonical,
+    Facts,
+    LayerFacts,
+    LayerKind,
+    Reading,
+)
 from as2gateway.headers import MAX_BLOCK, Headers
 from as2gateway.mic import MIC, RunningDigests
 from as2gateway.policy import InboundPolicy, Limits
-from as2gateway.stream import Layer, Parser, Source, Wait, pour
-
-R = TypeVar("R")
+from as2gateway.stream import Layer, Parser, Source, Wait, collect, pour
 
 Around = tuple[LayerKind, ...]
 
@@ -41,8 +48,9 @@ class AnotherReading(IntegrityCheckFailed):
         self.reading = reading
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+# A named tuple, as other values that the core makes for each message: it costs a fraction of what a
+# frozen dataclass does.
+class Entity(NamedTuple):
     """A MIME entity whose header fields have been read."""
 
     headers: Headers
@@ -91,17 +99,17 @@ class Message:
         self.signature = b""
         #: what reads its layers: an engine's own
         self.readers = NATIVE
-        self._layers: dict[int, LayerFacts] = {}
+        self._layers: list[LayerFacts] = []
 
-    def passed(self, depth: int, facts: LayerFacts) -> None:
+    def passed(self, facts: LayerFacts) -> None:
         """Record a layer that holds; inner ones come before those around them."""
-        self._layers[depth] = facts
+        self._layers.append(facts)
 
     @property
     def facts(self) -> Facts:
         """Everything, as a value."""
         return Facts(
-            layers=tuple(self._layers[depth] for depth in sorted(self._layers)),
+            layers=tuple(self._layers[::-1]),
             mic=self.mic,
             content_type=self.content_type,
             filename=self.filename,
@@ -110,36 +118,17 @@ class Message:
         )
 
 
-class Inner:
+class Inner(Layer[bytes, None]):
     """What is inside a layer. Its fault waits until the layer itself has been judged."""
 
-    def __init__(self, parser: Callable[[Source], Parser[bytes, None]]) -> None:
-        self._layer = Layer(parser)
-        self._fault: AS2Error | None = None
+    __slots__ = ()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give octets; iterate to get the payload in them."""
-        if self._fault is None:
-            yield from self._watch(self._layer.feed(data))
-
-    def end(self) -> Iterator[bytes]:
-        """Say that the octets are complete; iterate to get the rest of the payload."""
-        if self._fault is None:
-            yield from self._watch(self._layer.end())
+    kept = (AS2Error,)
 
     def settle(self) -> None:
         """Raise the fault, if there was one."""
-        if self._fault is not None:
-            raise self._fault
-
-    def _watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        except AS2Error as fault:
-            self._fault = fault
-
-
-LayerParser = Callable[[Source, Message, Inner], Parser[bytes, LayerFacts]]
+        if self.fault is not None:
+            raise self.fault
 
 
 class EntityReader(Protocol):
@@ -189,7 +178,7 @@ def read_enveloped(
     facts = yield from pour(content, inner.feed)
     yield from inner.end()
     return LayerFacts(
-        LayerKind.ENVELOPED,
+        ENVELOPED,
         cipher=facts.cipher,
         key_transport=facts.key_transport,
         certificate=facts.certificate_fingerprint,
@@ -203,7 +192,7 @@ def read_compressed(
     """Decompress within the limits. DecompressionFailed is the answer to all that is wrong."""
     yield from pour(compressed.decompress(source, message.limits, info), inner.feed)
     yield from inner.end()
-    return LayerFacts(LayerKind.COMPRESSED)
+    return LayerFacts(COMPRESSED)
 
 
 def read_opaque(
@@ -235,7 +224,8 @@ def read_multipart_signed(
         yield from mime.read_preamble(source, boundary)
         part = mime.read_part(source, boundary)
         last = yield from pour(part, lambda data: inner.feed(cover.update(data)))
-        yield from inner.feed(cover.finish())
+        if added := cover.finish():
+            yield from inner.feed(added)
         yield from inner.end()
         if last:
             raise IntegrityCheckFailed("multipart/signed with only one part")
@@ -261,14 +251,14 @@ class _Cover:
         self._running = RunningDigests(chosen | message.also)
 
     def update(self, data: bytes) -> bytes:
-        return self._digested(self._form.update(data))
+        octets = self._form.update(data)
+        self._running.update(octets)
+        return octets
 
     def finish(self) -> bytes:
-        return self._digested(self._form.finish())
-
-    def _digested(self, data: bytes) -> bytes:
-        self._running.update(data)
-        return data
+        octets = self._form.finish()
+        self._running.update(octets)
+        return octets
 
     @property
     def digests(self) -> Mapping[DigestAlgorithm, bytes]:
@@ -277,8 +267,14 @@ class _Cover:
 
 def announced(entity: Entity) -> frozenset[DigestAlgorithm]:
     """The digests that a multipart/signed names in ``micalg``, as far as they are known."""
+    return _digests_named(entity.content_type.get("micalg") or "")
+
+
+# Few spellings are in use, and a partner keeps to one.
+@lru_cache(maxsize=64)
+def _digests_named(micalg: str) -> frozenset[DigestAlgorithm]:
     found = set()
-    for name in (entity.content_type.get("micalg") or "").split(","):
+    for name in micalg.split(","):
         try:
             found.add(DigestAlgorithm.parse(name))
         except ValueError:
@@ -288,7 +284,12 @@ def announced(entity: Entity) -> frozenset[DigestAlgorithm]:
 
 def read_signature(source: Source, message: Message, boundary: str) -> Wait[bytes]:
     """Read the second part, which must be the last: the SignedData in it, not parsed yet."""
-    octets, last = yield from _whole(mime.read_part(source, boundary), message.limits.signature)
+    limit = message.limits.signature
+    octets, last = yield from collect(
+        mime.read_part(source, boundary),
+        limit + MAX_BLOCK,
+        f"a signature of more than {limit} octets",
+    )
     part = Source()
     part.feed(octets)
     part.end()
@@ -303,19 +304,6 @@ def read_signature(source: Source, message: Message, boundary: str) -> Wait[byte
         message.notes.append("the last boundary of multipart/signed is not closed")
     decoder = mime.cms_decoder(headers.get("Content-Transfer-Encoding"))
     return decoder.update(octets[len(head) :]) + decoder.finish()
-
-
-def _whole(part: Parser[bytes, R], limit: int) -> Wait[tuple[bytes, R]]:
-    collected = bytearray()
-
-    def keep(data: bytes) -> Iterator[None]:
-        collected.extend(data)
-        if len(collected) > limit + MAX_BLOCK:
-            raise LimitExceeded(f"a signature of more than {limit} octets")
-        return iter(())
-
-    result = yield from pour(part, keep)
-    return bytes(collected), result
 
 
 def _verify_cover(
@@ -357,9 +345,7 @@ def _verify(
     if message.mic is None:
         algorithm = next(iter(message.also), signer.digest)
         message.mic = MIC(digests[algorithm], algorithm)
-    return LayerFacts(
-        LayerKind.SIGNED, digest=signer.digest, certificate=signer.certificate.fingerprint
-    )
+    return LayerFacts(SIGNED, digest=signer.digest, certificate=signer.certificate.fingerprint)
 
 
 NATIVE = LayerReaders(

@@ -5,9 +5,13 @@ where it must be. Names are compared octet for octet, with case and spaces (HDR-
 """
 
 import re
+from functools import lru_cache
 
 #: RFC 4130 §6.2: 1 to 128 characters, counted after unquoting
 MAX_LENGTH = 128
+
+#: names kept read and written: partners come back
+_KEPT = 256
 
 _NAME = re.compile(r"[\x20-\x7e]+")
 _UNQUOTED = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
@@ -26,6 +30,7 @@ def check_name(name: str) -> None:
         raise ValueError(f"an AS2 name has only printable ASCII characters: {name!r}")
 
 
+@lru_cache(_KEPT)
 def quote(name: str) -> str:
     """Write a name as a field value, in quotes only where the grammar asks for them (HDR-03)."""
     check_name(name)
@@ -35,6 +40,7 @@ def quote(name: str) -> str:
     return f'"{escaped}"'
 
 
+@lru_cache(_KEPT)
 def unquote(value: str) -> str:
     """Read a field value: ``"ABC"`` and ``ABC`` are one name. ValueError if it is none.
 

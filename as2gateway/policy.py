@@ -49,17 +49,21 @@ class SigningKey:
 
     def with_quirks(self, quirks: Quirks) -> Self:
         """The same key, as the partner needs its signatures."""
-        return replace(
-            self,
-            enclose=self.enclose and not quirks.omit_certificates,
-            chain=self.chain if quirks.enclose_chain else (),
-            protect_algorithms=quirks.algorithm_protection,
-        )
+        enclose = self.enclose and not quirks.omit_certificates
+        chain = self.chain if quirks.enclose_chain else ()
+        protect = quirks.algorithm_protection
+        if (enclose, chain, protect) == (self.enclose, self.chain, self.protect_algorithms):
+            return self
+        return replace(self, enclose=enclose, chain=chain, protect_algorithms=protect)
 
     @property
     def enclosed(self) -> tuple[Certificate, ...]:
         """The certificates that go into a signature."""
-        return tuple({self.certificate: None, **dict.fromkeys(self.chain)}) if self.enclose else ()
+        if not self.enclose:
+            return ()
+        if not self.chain:
+            return (self.certificate,)
+        return tuple(dict.fromkeys((self.certificate, *self.chain)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ class EmptyAnswer(StrEnum):
     NO_CONTENT = "204"
 
 
-class RepeatedName(StrEnum):
-    """What becomes of a document whose file name came before, instead of keeping both (FN-05)."""
+class UnwelcomeName(StrEnum):
+    """What becomes of a document with a name that came before or cannot be used (FN-04, FN-05)."""
 
     WARN = "warn"
     REJECT = "reject"
@@ -163,8 +163,26 @@ class Quirks:
             "partners who insist on it, 200 for all others."
         },
     )
+    #: HDR-25: what cannot be sent is not sent
+    mdn_instead_of_mail: bool = _switch(
+        "Answer with the MDN where it is asked for by mail (mailto:), instead of with none: "
+        "partners who still name the mail address of their AS1 days."
+    )
+    #: MDN-20: equal names are told so by default
+    own_name: bool = _switch(
+        "Take our own AS2 id for the partner's: a loop-back under one name, as test tools of some "
+        "products send it. The partner's certificate is then our own."
+    )
+    #: FN-04
+    illegal_name: UnwelcomeName | None = field(
+        default=None,
+        metadata={
+            "why": "A document whose file name cannot be used, as it has slashes or the like: keep "
+            "it under a safe name, do so and warn the partner, or reject the message."
+        },
+    )
     #: FN-05
-    repeated_name: RepeatedName | None = field(
+    repeated_name: UnwelcomeName | None = field(
         default=None,
         metadata={
             "why": "A document whose file name came before from this partner: keep both, keep "
@@ -183,9 +201,10 @@ _EXCLUSIVE: Final = (("omit_certificates", "enclose_chain"), ("chunked", "http_1
 NO_QUIRKS = Quirks()
 NAMES: Final = tuple(each.name for each in fields(Quirks))
 #: fields that take one word out of a few
-CHOICES: Final[Mapping[str, type[EmptyAnswer] | type[RepeatedName]]] = {
+CHOICES: Final[Mapping[str, type[EmptyAnswer] | type[UnwelcomeName]]] = {
     "empty_answer": EmptyAnswer,
-    "repeated_name": RepeatedName,
+    "illegal_name": UnwelcomeName,
+    "repeated_name": UnwelcomeName,
 }
 
 

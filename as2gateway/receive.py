@@ -8,9 +8,8 @@ input has ended.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
 from as2gateway import mime
 from as2gateway.attachments import Splitter, Whole
@@ -27,8 +26,12 @@ from as2gateway.errors import (
     UnexpectedProcessingError,
 )
 from as2gateway.events import (
+    COMPRESSED,
+    ENVELOPED,
+    SIGNED,
     Accepted,
     Facts,
+    LayerFacts,
     LayerKind,
     Reading,
     Rejected,
@@ -43,7 +46,6 @@ from as2gateway.layers import (
     CMSReader,
     Entity,
     Inner,
-    LayerParser,
     LayerReaders,
     Message,
 )
@@ -51,6 +53,8 @@ from as2gateway.mic import RunningDigests
 from as2gateway.policy import InboundPolicy, Limits
 from as2gateway.request import MDNRequest
 from as2gateway.stream import Layer, Parser, Source, Wait
+
+T = TypeVar("T")
 
 _BodyParser = Callable[[Source, Message, Entity], Parser[bytes, None]]
 
@@ -82,12 +86,11 @@ class MessageReceiver:
         if request and request.failure_optional and policy.quirks.mic_in_other_digest:
             self._message.notes.append(f"{self._fault}: the MIC is in another (MIC-06)")
             self._fault = None
-        self._layer = Layer(partial(_read_message, message=self._message))
+        self._layer = Layer(lambda source: _read_message(source, self._message))
 
     def feed(self, data: bytes) -> Iterator[UnverifiedPayload]:
         """Take the next octets; iterate to give out the payload that they release."""
-        if self._fault is None:
-            yield from self._watch(self._layer.feed(data))
+        return self._watch(self._layer.feed(data)) if self._fault is None else iter(())
 
     def close(self) -> tuple[Iterable[UnverifiedPayload], Verdict]:
         """Say that the body is complete; the last payload and the verdict."""
@@ -112,7 +115,7 @@ class MessageReceiver:
             return Accepted(facts)
         if not isinstance(fault, InsufficientMessageSecurity):
             # Other faults leave open which octets were meant (RFC 4130 §7.3.1, MIC-14).
-            facts = replace(facts, mic=None)
+            facts = facts._replace(mic=None)
         again = fault.reading if isinstance(fault, AnotherReading) else None
         return Rejected(fault, facts, again)
 
@@ -132,7 +135,7 @@ def _read_message(source: Source, message: Message) -> Parser[bytes, None]:
     entity = Entity.read(message.http, b"", ())
     named = (message.http.get("Content-Encoding") or "").strip().lower()
     if entity.encoding is None and named in _TRANSFER_ENCODINGS:
-        entity = replace(entity, encoding=named)  # Apache Camel calls it so
+        entity = entity._replace(encoding=named)  # Apache Camel calls it so
     yield from _reader(entity)(source, message, entity)
 
 
@@ -172,13 +175,16 @@ def _read_payload(source: Source, message: Message, entity: Entity) -> Parser[by
     """Read the innermost entity: its body is the payload."""
     message.content_type = entity.content_type.type
     message.filename = mime.filename(entity.headers)
-    decoder = mime.decoder((yield from _encoding(source, entity)))
+    encoding = entity.encoding
+    if encoding and entity.content_type.is_multipart:
+        encoding = yield from _encoding(source, entity)
+    decoder = mime.decoder(encoding)
     splitter = _splitter(message, entity)
     # The MIC is over the entity as it came, to be decoded only for delivery (MIME-19); over the
     # decoded body only if there are no layers (RFC 4130 §7.3.1).
     unwrapped = not entity.around
     # A signed message's MIC is that of the signature.
-    signed = LayerKind.SIGNED in entity.around
+    signed = SIGNED in entity.around
     digests = RunningDigests(() if signed else (message.unsigned_digest,))
     digests.update(entity.head)
     while data := (yield from source.some()):
@@ -216,50 +222,61 @@ def _encoding(source: Source, entity: Entity) -> Wait[str | None]:
 
 
 def _read_layer(
-    source: Source, message: Message, around: Around, kind: LayerKind, read: LayerParser
+    source: Source,
+    message: Message,
+    around: Around,
+    read: Callable[[Source, Message, Inner, T], Parser[bytes, LayerFacts]],
+    about: T,
 ) -> Parser[bytes, None]:
-    """Take one layer off; only when it holds does a fault inside it count."""
-    if len(around) >= message.limits.depth:
+    """Take off the innermost of these layers; only when it holds does a fault inside it count."""
+    if len(around) > message.limits.depth:
         raise LimitExceeded(f"more than {message.limits.depth} layers")
-    if kind in around and kind in _ONCE:
+    kind = around[-1]
+    if kind in _ONCE and around.count(kind) > 1:
         raise _ONCE[kind](f"the message is {kind} twice")
-    inside = _read_decrypted if kind is LayerKind.ENVELOPED else _read_entity
-    inner = Inner(partial(inside, message=message, around=(*around, kind)))
-    message.passed(len(around), (yield from read(source, message, inner)))
+    inside = _read_decrypted if kind is ENVELOPED else _read_entity
+    inner = Inner(lambda octets: inside(octets, message, around))
+    message.passed((yield from read(source, message, inner, about)))
     inner.settle()
 
 
 def _read_multipart(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
-    read = partial(message.readers.multipart_signed, entity=entity)
-    layer = partial(
-        _read_layer, message=message, around=entity.around, kind=LayerKind.SIGNED, read=read
-    )
-    encoding = ((yield from _encoding(source, entity)) or "").strip().lower()
+    around, read = (*entity.around, SIGNED), message.readers.multipart_signed
+    encoding = entity.encoding
+    if encoding:
+        encoding = ((yield from _encoding(source, entity)) or "").strip().lower()
     # Forbidden on a multipart, but then the only sensible reading (HTTP-29).
-    encoded = encoding in {"base64", "quoted-printable"}
-    yield from _decoded(source, mime.decoder(encoding) if encoded else None, layer)
+    if encoding in {"base64", "quoted-printable"}:
+        yield from _decoded(
+            source,
+            mime.decoder(encoding),
+            lambda octets: _read_layer(octets, message, around, read, entity),
+        )
+    else:
+        yield from _read_layer(source, message, around, read, entity)
 
 
 def _read_cms(source: Source, message: Message, entity: Entity) -> Parser[bytes, None]:
-    body = partial(_read_content_info, message=message, entity=entity)
-    start = yield from source.peek(1)
     # What begins as DER is DER, whatever its encoding is said to be (HTTP-29: phase2, OpenAS2).
-    decoder = None if start == b"\x30" else mime.cms_decoder(entity.encoding)
-    yield from _decoded(source, decoder, body)
+    if (yield from source.peek(1)) == b"\x30":
+        yield from _read_content_info(source, message, entity)
+        return
+    yield from _decoded(
+        source,
+        mime.cms_decoder(entity.encoding),
+        lambda octets: _read_content_info(octets, message, entity),
+    )
 
 
 def _decoded(
     source: Source,
-    decoder: mime.Decoder | None,
+    decoder: mime.Decoder,
     body: Callable[[Source], Parser[bytes, None]],
 ) -> Parser[bytes, None]:
-    """Undo a transfer encoding, if there is one, for the parser of what is in it.
+    """Undo a transfer encoding for the parser of what is in it.
 
     Damage to the encoding counts before what is wrong inside, wherever the octets were cut.
     """
-    if decoder is None:
-        yield from body(source)
-        return
     inner = Inner(body)
     while data := (yield from source.some()):
         yield from inner.feed(decoder.update(data))
@@ -279,31 +296,33 @@ def _read_content_info(source: Source, message: Message, entity: Entity) -> Pars
     if info.oid not in _BY_OID:
         raise MalformedMessage(f"CMS content type {info.oid} is not supported")
     kind, choose = _BY_OID[info.oid]
-    read = choose(message.readers)
-    yield from _read_layer(source, message, entity.around, kind, partial(read, info=info))
+    around, read = (*entity.around, kind), choose(message.readers)
+    yield from _read_layer(source, message, around, read, info)
 
 
 def _reader(entity: Entity) -> _BodyParser:
     content_type = entity.content_type
+    if known := _BY_CONTENT_TYPE.get(content_type.type):
+        return known
     if mime.is_pkcs7_mime(content_type, entity.headers.get("Content-Disposition")):
         return _read_cms
-    return _BY_CONTENT_TYPE.get(content_type.type, _read_payload)
+    return _read_payload
 
 
 _BY_CONTENT_TYPE: Mapping[str, _BodyParser] = MappingProxyType(
-    {"multipart/signed": _read_multipart}
+    {"multipart/signed": _read_multipart, **dict.fromkeys(mime.PKCS7_MIME, _read_cms)}
 )
 _BY_OID: Mapping[str, tuple[LayerKind, Callable[[LayerReaders], CMSReader]]] = MappingProxyType(
     {
-        oids.SIGNED_DATA: (LayerKind.SIGNED, lambda readers: readers.opaque),
-        oids.ENVELOPED_DATA: (LayerKind.ENVELOPED, lambda readers: readers.enveloped),
-        oids.AUTH_ENVELOPED_DATA: (LayerKind.ENVELOPED, lambda readers: readers.auth_enveloped),
-        oids.COMPRESSED_DATA: (LayerKind.COMPRESSED, lambda readers: readers.compressed),
+        oids.SIGNED_DATA: (SIGNED, lambda readers: readers.opaque),
+        oids.ENVELOPED_DATA: (ENVELOPED, lambda readers: readers.enveloped),
+        oids.AUTH_ENVELOPED_DATA: (ENVELOPED, lambda readers: readers.auth_enveloped),
+        oids.COMPRESSED_DATA: (COMPRESSED, lambda readers: readers.compressed),
     }
 )
 #: layers that come once: MIME-03; one private-key operation a message (threats R12)
 _ONCE: Mapping[LayerKind, type[AS2Error]] = MappingProxyType(
-    {LayerKind.COMPRESSED: DecompressionFailed, LayerKind.ENVELOPED: DecryptionFailed}
+    {COMPRESSED: DecompressionFailed, ENVELOPED: DecryptionFailed}
 )
 #: what it is called when a body is not even the CMS structure that its smime-type names (MDN-20)
 _DAMAGED: Mapping[str, type[AS2Error]] = MappingProxyType(

@@ -7,6 +7,8 @@ whether sender and receiver may be the same, is for whoever knows the connection
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
@@ -26,7 +28,6 @@ MAX_MESSAGE_ID = 998
 _SINGLE = ("AS2-From", "AS2-To", "Message-ID", "Content-Type", "Content-Length")
 #: Fields that we repeat or act on, hence printable ASCII only (R2).
 _PRINTABLE = ("AS2-From", "AS2-To", "Message-ID", "Receipt-Delivery-Option")
-_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 _PROTOCOL = re.compile(r"(?:application/)?(?:x-)?pkcs-?7-signature")
 _IMPORTANCE = frozenset({"optional", "required"})
@@ -82,27 +83,28 @@ class AS2Request:
 
 def read_request(headers: Headers) -> AS2Request:
     """Read the fields of a message. MalformedRequest for what no MDN can answer (HDR-07, R2)."""
-    for name in _SINGLE:
+    for name in _SINGLE if headers.repeats else ():
         if len(headers.get_all(name)) > 1:
             raise MalformedRequest(f"more than one {name} field")
-    for name in _PRINTABLE:
-        if _NOT_PRINTABLE.search(headers.get(name) or ""):
+    values = [headers.get(name) for name in _PRINTABLE]
+    for name, value in zip(_PRINTABLE, values, strict=True):
+        if value and not (value.isascii() and value.isprintable()):
             raise MalformedRequest(f"{name} contains characters outside printable ASCII")
+    from_field, to_field, message_id, mdn_url = values
     return AS2Request(
-        as2_from=_read_name(headers, "AS2-From"),
-        as2_to=_read_name(headers, "AS2-To"),
-        message_id=_read_message_id(headers),
+        as2_from=_read_name("AS2-From", from_field),
+        as2_to=_read_name("AS2-To", to_field),
+        message_id=_read_message_id(message_id),
         subject=headers.get("Subject") or "",
-        mdn=_read_mdn_request(headers),
+        mdn=_read_mdn_request(headers, mdn_url or ""),
         content_type=ContentType.parse(headers.get("Content-Type")),
-        from_field=headers.get("AS2-From") or "",
-        to_field=headers.get("AS2-To") or "",
+        from_field=from_field or "",
+        to_field=to_field or "",
         features=features.read(headers.get("EDIINT-Features")),
     )
 
 
-def _read_name(headers: Headers, field: str) -> str:
-    value = headers.get(field)
+def _read_name(field: str, value: str | None) -> str:
     if value is None:
         raise MalformedRequest(f"the {field} field is missing")
     try:
@@ -111,39 +113,60 @@ def _read_name(headers: Headers, field: str) -> str:
         raise MalformedRequest(f"{field}: {error}") from error
 
 
-def _read_message_id(headers: Headers) -> str | None:
-    message_id = headers.get("Message-ID")
+def _read_message_id(message_id: str | None) -> str | None:
     if message_id and len(message_id) > MAX_MESSAGE_ID:
         raise MalformedRequest(f"Message-ID of {len(message_id)} characters")
     return message_id or None
 
 
-def _read_mdn_request(headers: Headers) -> MDNRequest | None:
+def _read_mdn_request(headers: Headers, url: str) -> MDNRequest | None:
     # Its presence asks, whatever its value; nothing else does (HDR-18, HDR-19, HDR-26).
     if "Disposition-Notification-To" not in headers:
         return None
-    options = _read_options("; ".join(headers.get_all("Disposition-Notification-Options")))
-    protocol = options.pop("signed-receipt-protocol", _Option())
-    micalg = options.pop("signed-receipt-micalg", _Option())
-    signed = any(_PROTOCOL.fullmatch(value.lower()) for value in protocol.values)
-    listed = tuple(_supported(micalg.values))
-    digest, spelling = listed[0] if listed else (None, None)
+    asked = _read_asked("; ".join(headers.get_all("Disposition-Notification-Options")))
+    digest, spelling = asked.listed[0] if asked.listed else (None, None)
+    micalg = asked.micalg
     failure: AS2Error | None = None
     optional = False
-    if (protocol.required and not signed) or any(each.required for each in options.values()):
+    if asked.unknown:
         failure = UnsupportedFormat("a required MDN option is not known here")
     elif digest is None and (micalg.values or micalg.required):
         # Never silently another digest than those listed, also if they are optional (MIC-06).
         failure = UnsupportedMICAlgorithms(f"no supported digest in {micalg.values!r}"[:400])
         optional = not micalg.required
-    url = headers.get("Receipt-Delivery-Option") or ""
-    return MDNRequest(signed, digest, spelling, url, failure, optional, listed)
+    return MDNRequest(asked.signed, digest, spelling, url, failure, optional, asked.listed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Option:
     values: tuple[str, ...] = ()
     required: bool = False
+
+
+class _Asked(NamedTuple):
+    """What Disposition-Notification-Options ask for."""
+
+    signed: bool
+    #: whether something is required that is not known here
+    unknown: bool
+    micalg: _Option
+    listed: tuple[tuple[DigestAlgorithm, str], ...]
+
+
+# A partner asks for the same in each message.
+@lru_cache(maxsize=64)
+def _read_asked(text: str) -> _Asked:
+    options = _read_options(text)
+    protocol = options.pop("signed-receipt-protocol", _Option())
+    micalg = options.pop("signed-receipt-micalg", _Option())
+    signed = any(_PROTOCOL.fullmatch(value.lower()) for value in protocol.values)
+    unknown = any(each.required for each in options.values())
+    return _Asked(
+        signed,
+        unknown or (protocol.required and not signed),
+        micalg,
+        tuple(_supported(micalg.values)),
+    )
 
 
 def _read_options(text: str) -> dict[str, _Option]:

@@ -7,7 +7,7 @@ by ``feed``, what the parser yields comes out. Parsers nest by feeding what they
 """
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from as2gateway.errors import LimitExceeded, MalformedMessage
 
@@ -30,75 +30,90 @@ class EndOfStream(MalformedMessage):
 class Source:
     """Octets that have arrived and have not been read."""
 
-    __slots__ = ("_buffer", "_ended", "_position", "taken")
+    __slots__ = ("_before", "ended", "octets", "position")
 
     def __init__(self) -> None:
-        self._buffer: bytes | bytearray = b""
-        self._position = 0
-        self._ended = False
-        #: octets that were read so far
-        self.taken = 0
+        #: what has arrived, to be looked at, and where in it those begin that have not been read
+        self.octets: bytes | bytearray = b""
+        self.position = 0
+        #: octets that were read and are not there any more
+        self._before = 0
+        #: whether no more will come
+        self.ended = False
+
+    @property
+    def taken(self) -> int:
+        """Octets that were read so far."""
+        return self._before + self.position
 
     def feed(self, data: bytes) -> None:
         """Append octets."""
-        if self._position == len(self._buffer):
+        if self.position == len(self.octets):
             # Nothing is left over: keep the piece itself, without a copy.
-            self._buffer, self._position = data, 0
+            self._before += self.position
+            self.octets, self.position = data, 0
             return
-        if isinstance(self._buffer, bytes):
-            self._buffer, self._position = bytearray(self._buffer[self._position :]), 0
-        elif self._position > _SLACK and self._position * 2 > len(self._buffer):
-            del self._buffer[: self._position]
-            self._position = 0
-        self._buffer += data
+        if isinstance(self.octets, bytes):
+            self._move_to(bytearray(self.octets[self.position :]))
+        elif self.position > _SLACK and self.position * 2 > len(self.octets):
+            del self.octets[: self.position]
+            self._move_to(self.octets)
+        self.octets += data
+
+    def _move_to(self, buffer: bytes | bytearray) -> None:
+        """Go on in a buffer that begins with the octets that have not been read."""
+        self._before += self.position
+        self.octets, self.position = buffer, 0
 
     def end(self) -> None:
         """Say that no more octets will come."""
-        self._ended = True
+        self.ended = True
 
     def __len__(self) -> int:
-        return len(self._buffer) - self._position
+        return len(self.octets) - self.position
 
-    def _take(self, count: int) -> bytes:
-        start, self._position = self._position, self._position + count
-        self.taken += count
-        if isinstance(self._buffer, bytes):
-            return self._buffer[start : self._position]
-        with memoryview(self._buffer) as view:
-            return bytes(view[start : self._position])
+    def take(self, count: int) -> bytes:
+        """Read ``count`` octets, which must have arrived."""
+        start = self.position
+        self.position = end = start + count
+        buffer = self.octets
+        if isinstance(buffer, bytes):
+            return buffer[start:end]
+        with memoryview(buffer) as view:
+            return bytes(view[start:end])
 
     def exactly(self, count: int) -> Wait[bytes]:
         """Read ``count`` octets; EndOfStream if they never come. The caller bounds ``count``."""
-        while len(self) < count:
-            if self._ended:
-                raise EndOfStream(f"the octets end {count - len(self)} too early")
+        while (missing := self.position + count - len(self.octets)) > 0:
+            if self.ended:
+                raise EndOfStream(f"the octets end {missing} too early")
             yield None
-        return self._take(count)
+        return self.take(count)
 
     def some(self, limit: int | None = None) -> Wait[bytes]:
         """Read whatever is there, at least one octet and at most ``limit``; empty at the end."""
-        while not len(self):
-            if self._ended:
+        while not (count := len(self.octets) - self.position):
+            if self.ended:
                 return b""
             yield None
-        return self._take(len(self) if limit is None else min(limit, len(self)))
+        return self.take(count if limit is None else min(limit, count))
 
     def peek(self, count: int) -> Wait[bytes]:
         """Look at the next ``count`` octets without reading them; fewer only at the end."""
-        while len(self) < count and not self._ended:
+        while len(self.octets) - self.position < count and not self.ended:
             yield None
-        return bytes(self._buffer[self._position : self._position + count])
+        return bytes(self.octets[self.position : self.position + count])
 
     def line(self, limit: int) -> Wait[bytes]:
         """Read up to and with the next LF, or to the end; LimitExceeded past ``limit`` octets."""
         searched = 0
         while True:
-            found = self._buffer.find(b"\n", self._position + searched)
-            length = found + 1 - self._position if found >= 0 else len(self)
+            found = self.octets.find(b"\n", self.position + searched)
+            length = found + 1 - self.position if found >= 0 else len(self)
             if length > limit:
                 raise LimitExceeded(f"a line of more than {limit} octets")
-            if found >= 0 or self._ended:
-                return self._take(length)
+            if found >= 0 or self.ended:
+                return self.take(length)
             searched = length
             yield None
 
@@ -107,24 +122,28 @@ class Source:
 
         Costs only their own length where they are what was read last and is still in the buffer.
         """
-        self.taken -= len(data)
-        start = self._position - len(data)
-        if start >= 0 and self._buffer[start : self._position] == data:
-            self._position = start
+        start = self.position - len(data)
+        if start >= 0 and self.octets[start : self.position] == data:
+            self.position = start
         else:
-            self._buffer = bytearray(data) + self._buffer[self._position :]
-            self._position = 0
+            self._move_to(bytearray(data) + self.octets[self.position :])
+            self._before -= len(data)
 
 
 class Layer(Generic[T, R]):
     """One parser at work. After ``end`` its return value is in ``result``."""
 
-    __slots__ = ("_parser", "_result", "_source")
+    __slots__ = ("_parser", "_result", "_source", "fault")
+
+    #: faults that are kept and not raised; a parser that has failed has ended, without a result
+    kept: ClassVar[tuple[type[Exception], ...]] = ()
 
     def __init__(self, parser: Callable[[Source], Parser[T, R]]) -> None:
         self._source = Source()
         self._parser = parser(self._source)
         self._result: list[R] = []
+        #: the one that was kept
+        self.fault: Exception | None = None
 
     @property
     def done(self) -> bool:
@@ -138,24 +157,28 @@ class Layer(Generic[T, R]):
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Give octets; iterate to get what they complete. An unfinished iteration reads nothing."""
-        if not self.done:
-            self._source.feed(data)
-            yield from self._run()
+        return self._run(data)
 
     def end(self) -> Iterator[T]:
         """Say that the octets are complete; iterate to get the rest.
 
         Raises what the parser raises.
         """
-        self._source.end()
-        yield from self._run()
+        return self._run(None)
 
-    def _run(self) -> Iterator[T]:
-        while not self.done:
+    def _run(self, data: bytes | None) -> Iterator[T]:
+        if data is None:
+            self._source.end()
+        elif not self._result:
+            self._source.feed(data)
+        while not self._result:
             try:
                 item = next(self._parser)
             except StopIteration as stop:
                 self._result.append(stop.value)
+                return
+            except self.kept as fault:
+                self.fault = fault
                 return
             if item is None:
                 return
@@ -183,20 +206,25 @@ def run(parser: Callable[[Source], Parser[T, R]], data: bytes) -> tuple[list[T],
     return items, layer.result
 
 
-def collect(parser: Parser[bytes, R], limit: int) -> Wait[tuple[bytes, R]]:
-    """Collect what a parser makes, and what it returns; LimitExceeded past ``limit`` octets."""
-    collected = bytearray()
+def collect(parser: Parser[bytes, R], limit: int, refusal: str = "") -> Wait[tuple[bytes, R]]:
+    """Collect what a parser makes, and what it returns.
+
+    Raises LimitExceeded past ``limit`` octets, with ``refusal`` as its words.
+    """
+    collected: list[bytes] = []
+    size = 0
     while True:
         try:
             piece = next(parser)
         except StopIteration as stop:
-            return bytes(collected), stop.value
+            return b"".join(collected), stop.value
         if piece is None:
             yield None
             continue
-        collected += piece
-        if len(collected) > limit:
-            raise LimitExceeded(f"more than {limit} octets")
+        collected.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise LimitExceeded(refusal or f"more than {limit} octets")
 
 
 def gather(parser: Parser[bytes, R], limit: int) -> Wait[bytes]:

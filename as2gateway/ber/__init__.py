@@ -21,13 +21,14 @@ from as2gateway.ber.header import (
     SET,
     UTC_TIME,
 )
-from as2gateway.ber.node import Fields, Node, dotted, parse
+from as2gateway.ber.node import Fields, Node, dotted, parse, remembered
 from as2gateway.ber.reading import (
     Header,
     read_element,
     read_end,
     read_header,
     read_octets,
+    read_whole,
     skip_rest,
 )
 
@@ -54,5 +55,7 @@ __all__ = [
     "read_end",
     "read_header",
     "read_octets",
+    "read_whole",
+    "remembered",
     "skip_rest",
 ]

@@ -23,25 +23,28 @@ MAX_DEPTH = 32
 #: elements looked at in search of one end, and members of one value; real ones have some tens
 MAX_ELEMENTS = 10_000
 
-_CONSTRUCTED = 0x20
+#: the bit that says that elements are inside
+CONSTRUCTED = 0x20
+_TAG = 0xFF & ~CONSTRUCTED
 _LONG_TAG = 0x1F
 INDEFINITE = 0x80
 _RESERVED = 0xFF
+
+#: tag of each identifier octet that says all about an element's kind; 0 for the others
+TAGS = tuple([0 if octet & _LONG_TAG == _LONG_TAG else octet & _TAG for octet in range(256)])
 
 #: tag, whether constructed, length (None: indefinite), where the contents start
 Decoded = tuple[int, bool, int | None, int]
 
 
-def decode(data: bytes, at: int) -> Decoded | None:
+def decode(data: bytes | bytearray, at: int) -> Decoded | None:
     """Read identifier and length octets; None if they are not all there."""
-    if at + 2 > len(data):
+    try:
+        identifier, first = data[at], data[at + 1]
+    except IndexError:
         return None
-    identifier, first = data[at], data[at + 1]
-    if identifier & _LONG_TAG == _LONG_TAG:
-        raise MalformedMessage("an ASN.1 tag number above 30, which CMS does not have")
-    tag, constructed = identifier & ~_CONSTRUCTED, identifier & _CONSTRUCTED != 0
-    if tag == END_OF_CONTENTS and (constructed or first):
-        raise MalformedMessage("an ASN.1 element with the tag of an end, which is none")
+    tag = TAGS[identifier] or _unusual(identifier, first)
+    constructed = identifier & CONSTRUCTED != 0
     if first < INDEFINITE:
         return tag, constructed, first, at + 2
     if first == _RESERVED or (first == INDEFINITE and not constructed):
@@ -53,6 +56,19 @@ def decode(data: bytes, at: int) -> Decoded | None:
         return None
     # Leading zeros are allowed in BER (CMS-01).
     return tag, constructed, int.from_bytes(data[at + 2 : body]), body
+
+
+def _unusual(identifier: int, first: int) -> int:
+    if identifier & _LONG_TAG == _LONG_TAG:
+        raise MalformedMessage("an ASN.1 tag number above 30, which CMS does not have")
+    if identifier != END_OF_CONTENTS or first:
+        raise MalformedMessage("an ASN.1 element with the tag of an end, which is none")
+    return END_OF_CONTENTS
+
+
+def not_due(tag: int, due: int) -> MalformedMessage:
+    """What is wrong where an element has another tag than the one that is due."""
+    return MalformedMessage(f"an ASN.1 element {tag:#04x}, {due:#04x} is due")
 
 
 def check_depth(depth: int) -> None:

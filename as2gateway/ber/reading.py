@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from as2gateway.ber.header import END_OF_CONTENTS, INDEFINITE, check_depth, decode
+from as2gateway.ber.header import END_OF_CONTENTS, check_depth, decode, not_due
 from as2gateway.ber.node import Node, parse
 from as2gateway.ber.segments import Segments
 from as2gateway.errors import LimitExceeded, MalformedMessage
@@ -24,35 +24,45 @@ class Header:
     def expect(self, tag: int) -> "Header":
         """Itself, if it has that tag; MalformedMessage if not."""
         if self.tag != tag:
-            raise MalformedMessage(f"an ASN.1 element {self.tag:#04x}, {tag:#04x} is due")
+            raise not_due(self.tag, tag)
         return self
 
     def open(self, tag: int) -> "Header":
         """Itself, if it is constructed and has that tag; MalformedMessage if not."""
+        if self.tag == tag and self.constructed:
+            return self
         if not self.constructed:
             raise MalformedMessage(f"an ASN.1 element {self.tag:#04x} is not constructed")
         return self.expect(tag)
 
+    def around(self, contents: bytes) -> Node:
+        """The element of a definite length that it and its contents make."""
+        data, body = self.raw + contents, len(self.raw)
+        return Node(self.tag, data, 0, body, len(data), len(data))
+
 
 def read_header(source: Source) -> Wait[Header]:
     """Read identifier and length octets. Raises MalformedMessage, EndOfStream."""
-    count = 2
-    while (decoded := decode((head := (yield from source.peek(count))), 0)) is None:
-        if len(head) < count:
+    octets, at = source.octets, source.position
+    while (decoded := decode(octets, at)) is None:
+        if source.ended:
             raise EndOfStream("the octets end within an ASN.1 header")
-        # A long form says in its first octet how many follow.
-        count += head[1] & ~INDEFINITE
-    tag, constructed, length, size = decoded
-    return Header(tag, constructed, length, (yield from source.exactly(size)))
+        yield None
+        octets, at = source.octets, source.position
+    tag, constructed, length, body = decoded
+    return Header(tag, constructed, length, source.take(body - at))
 
 
 def read_element(source: Source, header: Header, limit: int) -> Wait[Node]:
     """Read the rest of an element into memory. LimitExceeded past ``limit`` octets."""
+    if header.length is not None:
+        _check_size(len(header.raw) + header.length, limit)
+        return header.around((yield from source.exactly(header.length)))
     raw = bytearray(header.raw)
-    length, depth = header.length, int(header.length is None)
+    length: int | None = None
+    depth = 1
     while True:
-        if len(raw) + (length or 0) > limit:
-            raise LimitExceeded(f"an ASN.1 element of more than {limit} octets")
+        _check_size(len(raw) + (length or 0), limit)
         if length:
             raw += yield from source.exactly(length)
         if not depth:
@@ -65,6 +75,23 @@ def read_element(source: Source, header: Header, limit: int) -> Wait[Node]:
             check_depth(depth)
         elif inner.tag == END_OF_CONTENTS:
             depth -= 1
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise LimitExceeded(f"an ASN.1 element of more than {limit} octets")
+
+
+def read_whole(source: Source, tag: int, limit: int) -> Wait[Node]:
+    """Read a small element, which must have that tag, into memory, as ``read_element`` does."""
+    octets, at = source.octets, source.position
+    decoded = decode(octets, at)
+    if decoded is not None and decoded[0] == tag and decoded[2] is not None:
+        body, size = decoded[3] - at, decoded[3] - at + decoded[2]
+        if size <= limit and at + size <= len(octets):
+            return Node(tag, source.take(size), 0, body, size, size)
+    header = (yield from read_header(source)).expect(tag)
+    return (yield from read_element(source, header, limit))
 
 
 def read_end(source: Source, opened: Header) -> Wait[None]:

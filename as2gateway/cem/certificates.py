@@ -33,11 +33,11 @@ def read_certificates(octets: bytes) -> tuple[Certificate, ...]:
 
 
 def _held(octets: bytes) -> list[Node]:
-    content = ber.parse(octets).expect(ber.SEQUENCE).fields()
+    content = ber.parse(octets).fields()
     kind = content.take(ber.OID).oid()
     if kind != oids.SIGNED_DATA:
         raise MalformedMessage(f"the content type is {kind}, no SignedData")
-    signed = content.take(ber.CONTEXT).only_child().expect(ber.SEQUENCE).fields()
+    signed = content.take(ber.CONTEXT).only_child().fields()
     signed.take(ber.INTEGER)
     signed.take(ber.SET)
     signed.take(ber.SEQUENCE)

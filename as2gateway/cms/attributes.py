@@ -1,10 +1,9 @@
 """Signed attributes of a SignerInfo: RFC 5652, sections 5.3, 5.4 and 11; RFC 6211."""
 
 import hmac
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from as2gateway import ber, der
 from as2gateway.ber import Node
@@ -22,35 +21,30 @@ _SIGNING_TIME = der.oid_contents(oids.SIGNING_TIME)
 _ALGORITHM_PROTECTION = der.oid_contents(oids.ALGORITHM_PROTECTION)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAttributes:
+class SignedAttributes(NamedTuple):
     """The attributes that a signature covers. Those that are not known say nothing (CMS-14)."""
 
-    _members: tuple[Node, ...]
-    #: the type of each, and its SET of values
-    _values: tuple[tuple[bytes, Node], ...]
+    node: Node
+    #: by type, the SETs of values of those that have it
+    values: Mapping[bytes, list[Node]]
 
     @classmethod
     def read(cls, attributes: Node) -> Self:
         """Read signedAttrs. Raises MalformedMessage."""
-        members = tuple(attributes.children)
-        values = []
-        for member in members:
-            fields = member.expect(ber.SEQUENCE).fields()
-            values.append((fields.take(ber.OID).content, fields.take(ber.SET)))
-        return cls(members, tuple(values))
+        values: dict[bytes, list[Node]] = {}
+        for name, value in attributes.attributes:
+            values.setdefault(name, []).append(value)
+        return cls(attributes, values)
 
-    def encodings(self) -> Iterator[bytes]:
-        """The octets that may have been signed: as received, then as DER sorts them (CMS-10).
+    @property
+    def received(self) -> bytes:
+        """The octets that were signed: a SET, not the tag they travel with (RFC 5652 §5.4)."""
+        return der.element(der.SET, self.node.content)
 
-        Either way they are signed as a SET, not under the tag they travel with (RFC 5652 §5.4).
-        """
-        received = der.element(der.SET, *(member.raw for member in self._members))
-        yield received
-        # Some Java products send another order than the one they sign.
-        ordered = signed_form(self._members)
-        if ordered != received:
-            yield ordered
+    @property
+    def ordered(self) -> bytes:
+        """The same as DER sorts them: some Java products sign these and send others (CMS-10)."""
+        return signed_form(self.node.children)
 
     def check_content(self, content_type: str, digest: bytes) -> None:
         """Raise IntegrityCheckFailed unless they speak of this content (CMS-09, CMS-12)."""
@@ -64,9 +58,9 @@ class SignedAttributes:
 
     def check_algorithms(self, digest: Node, signature: Node) -> None:
         """Raise AuthenticationFailed if CMSAlgorithmProtection names others (RFC 6211)."""
-        if not any(name == _ALGORITHM_PROTECTION for name, _ in self._values):
+        if _ALGORITHM_PROTECTION not in self.values:
             return
-        fields = self._one(_ALGORITHM_PROTECTION).expect(ber.SEQUENCE).fields()
+        fields = self._one(_ALGORITHM_PROTECTION).fields()
         same = _same_algorithm(fields.take(ber.SEQUENCE), digest)
         if not same or not _same_algorithm(fields.take(ber.CONTEXT + 1), signature):
             raise AuthenticationFailed("the algorithms of the signature were exchanged (RFC 6211)")
@@ -80,12 +74,13 @@ class SignedAttributes:
             return None
 
     def _one(self, name: bytes) -> Node:
-        found = [values.children for kind, values in self._values if kind == name]
-        if len(found) != 1 or len(found[0]) != 1:
+        sets = self.values.get(name, ())
+        values = sets[0].children if len(sets) == 1 else ()
+        if len(values) != 1:
             raise IntegrityCheckFailed(
                 f"the signed attribute {ber.dotted(name)} must be there once, with one value"
             )
-        return found[0][0]
+        return values[0]
 
 
 def signed_form(members: Iterable[Node]) -> bytes:

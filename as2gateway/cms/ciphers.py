@@ -1,9 +1,8 @@
 """Content encryption: its AlgorithmIdentifier, opening and sealing. RFC 3370, RFC 5084."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import (
@@ -31,8 +30,7 @@ _CIPHERS: Mapping[bytes, CipherAlgorithm] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ContentCipher:
+class ContentCipher(NamedTuple):
     """A cipher and its parameters."""
 
     algorithm: CipherAlgorithm
@@ -44,7 +42,7 @@ class ContentCipher:
     @classmethod
     def read(cls, identifier: Node, allowed: frozenset[CipherAlgorithm]) -> "ContentCipher":
         """Read an AlgorithmIdentifier. Raises DecryptionFailed, MalformedMessage."""
-        fields = identifier.expect(ber.SEQUENCE).fields()
+        fields = identifier.fields()
         name = fields.take(ber.OID).content
         algorithm = _CIPHERS.get(name)
         if algorithm is None or algorithm not in allowed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from as2gateway import ber, der
 from as2gateway.ber import Header
@@ -14,21 +15,22 @@ SEGMENT = 64 * 1024
 _MAX_OID = 128
 
 
-@dataclass(frozen=True, slots=True)
-class ContentInfo:
+class ContentInfo(NamedTuple):
     """A ContentInfo whose content is about to be read."""
 
     #: the content type, dotted
     oid: str
-    _opened: tuple[Header, ...]
+    #: what is to be closed, outermost first
+    opened: tuple[Header, ...]
 
     def close(self, source: Source) -> Wait[None]:
         """Read what closes it once its content was read; what follows is left alone (CMS-03).
 
         Raises MalformedMessage.
         """
-        for header in reversed(self._opened):
-            yield from ber.read_end(source, header)
+        for header in reversed(self.opened):
+            if header.length is None:
+                yield from ber.read_end(source, header)
 
 
 def read_content_info(source: Source) -> Wait[ContentInfo]:
@@ -41,8 +43,7 @@ def read_content_info(source: Source) -> Wait[ContentInfo]:
 
 def read_oid(source: Source) -> Wait[str]:
     """Read an object identifier. Raises MalformedMessage."""
-    header = (yield from ber.read_header(source)).expect(ber.OID)
-    return (yield from ber.read_element(source, header, _MAX_OID)).oid()
+    return (yield from ber.read_whole(source, ber.OID, _MAX_OID)).oid()
 
 
 @dataclass(frozen=True, slots=True)

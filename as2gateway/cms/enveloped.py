@@ -5,7 +5,7 @@ read (threats R12, CMS-32). Clear octets are given out before it is known that n
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from as2gateway import ber, der
 from as2gateway.algorithms import CipherAlgorithm, KeyTransport
@@ -35,8 +35,7 @@ _MAX_ALGORITHM = 1024
 _MAX_ATTRIBUTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopedFacts:
+class EnvelopedFacts(NamedTuple):
     """How a message was encrypted, and for whom."""
 
     cipher: CipherAlgorithm
@@ -78,11 +77,11 @@ def _decrypt(
     content = (yield from ber.read_header(source)).open(ber.SEQUENCE)
     # What is inside is MIME, whatever the type says (CMS-34).
     yield from read_oid(source)
-    header = yield from ber.read_header(source)
-    parameters = yield from ber.read_element(source, header, _MAX_ALGORITHM)
+    parameters = yield from ber.read_whole(source, ber.SEQUENCE, _MAX_ALGORITHM)
     cipher = ContentCipher.read(parameters, policy.ciphers)
     recipient = recipients.choose(infos, policy.decrypt_with, limits.recipients)
-    recipients.check_unseen(recipient.wrapped_digest, policy.wrapped_key_seen)
+    wrapped_digest = recipient.wrapped_digest
+    recipients.check_unseen(wrapped_digest, policy.wrapped_key_seen)
     if oid == oids.AUTH_ENVELOPED_DATA:
         yield from _read_authenticated(source, content, cipher, recipient)
     else:
@@ -94,14 +93,13 @@ def _decrypt(
         cipher.algorithm,
         recipient.transport,
         recipient.key.certificate.fingerprint,
-        recipient.wrapped_digest,
+        wrapped_digest,
     )
 
 
 def _read_recipient_infos(source: Source, limits: Limits) -> Wait[Node]:
     """Read version, originatorInfo and recipientInfos; only the last say anything."""
-    header = (yield from ber.read_header(source)).expect(ber.INTEGER)
-    yield from ber.read_element(source, header, _MAX_VERSION)
+    yield from ber.read_whole(source, ber.INTEGER, _MAX_VERSION)
     header = yield from ber.read_header(source)
     if header.tag == ber.CONTEXT:
         yield from ber.read_element(source, header, limits.recipients_size)
@@ -129,13 +127,23 @@ def _read_authenticated(
 
 def _clear_octets(source: Source, content: ber.Header, opener: Opener) -> Parser[bytes, None]:
     string = (yield from ber.read_header(source)).expect(ber.CONTEXT)
+    clear = b""
     for piece in ber.read_octets(source, string):
         if piece is None:
             yield None
-        elif clear := opener.update(piece):
+            continue
+        # One piece late, so that the last one goes on together with the block that was held back.
+        if clear:
             yield clear
-    if clear := opener.finish():
+        clear = opener.update(piece)
+    try:
+        rest = opener.finish()
+    except DecryptionFailed:
+        # What is inside takes its time all the same (threats R12).
         yield clear
+        raise
+    if clear or rest:
+        yield clear + rest
     yield from ber.read_end(source, content)
 
 

@@ -9,6 +9,8 @@ def means(identifier: Node, certificate: Certificate) -> bool:
     """Whether an identifier means that certificate (CMS-16, CMS-18). Raises MalformedMessage."""
     if identifier.tag == ber.CONTEXT:
         return identifier.octets() == certificate.subject_key_id
-    fields = identifier.expect(ber.SEQUENCE).fields()
+    if identifier.raw == certificate.issuer_and_serial:
+        return True
+    fields = identifier.fields()
     issuer = fields.take(ber.SEQUENCE)
     return certificate.issued_as(issuer.raw, fields.take(ber.INTEGER).integer())

@@ -6,8 +6,8 @@ RFC 5652, section 6.2.1 (key transport only), RFC 3370 (PKCS#1 v1.5), RFC 3560 a
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -25,8 +25,7 @@ from as2gateway.errors import DecryptionFailed, LimitExceeded, MalformedMessage
 from as2gateway.policy import DecryptionKey
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """A RecipientInfo of ours, not opened yet."""
 
     key: DecryptionKey
@@ -77,22 +76,27 @@ def _read(info: Node, keys: tuple[DecryptionKey, ...]) -> Recipient | None:
     fields = info.fields()
     fields.take(ber.INTEGER)  # the version follows from what comes next (CMS-05)
     identifier = fields.any()
-    key = next((key for key in keys if means(identifier, key.certificate)), None)
-    if key is None:
+    named = [key for key in keys if means(identifier, key.certificate)]
+    if not named:
         return None
-    algorithm = fields.take(ber.SEQUENCE).fields()
-    wrapped = fields.take(ber.OCTET_STRING).octets()
+    transport, padded = _read_transport(fields.take(ber.SEQUENCE))
+    return Recipient(named[0], transport, padded, fields.take(ber.OCTET_STRING).octets())
+
+
+@ber.remembered
+def _read_transport(identifier: Node) -> tuple[KeyTransport, AsymmetricPadding]:
+    algorithm = identifier.fields()
     name = algorithm.take(ber.OID).oid()
     if name == oids.RSA_ENCRYPTION:
-        return Recipient(key, KeyTransport.RSA_V15, padding.PKCS1v15(), wrapped)
+        return KeyTransport.RSA_V15, padding.PKCS1v15()
     if name == oids.RSAES_OAEP:
-        return Recipient(key, KeyTransport.RSA_OAEP, _read_oaep(algorithm.any()), wrapped)
+        return KeyTransport.RSA_OAEP, _read_oaep(algorithm.any())
     raise DecryptionFailed(f"the content key is wrapped by an unknown algorithm {name}")
 
 
 def _read_oaep(parameters: Node) -> padding.OAEP:
     """Read RSAES-OAEP-params; what is absent is SHA-1, what is odd is an error (CMS-27)."""
-    fields = parameters.expect(ber.SEQUENCE).fields()
+    fields = parameters.fields()
     digest = fields.optional(ber.CONTEXT)
     mask = fields.optional(ber.CONTEXT + 1)
     label = fields.optional(ber.CONTEXT + 2)
@@ -109,7 +113,7 @@ def _read_oaep(parameters: Node) -> padding.OAEP:
 
 
 def _read_label(source: Node) -> bytes:
-    fields = source.expect(ber.SEQUENCE).fields()
+    fields = source.fields()
     if fields.take(ber.OID).oid() != oids.P_SPECIFIED:
         raise MalformedMessage("an OAEP label from an unknown source")
     return fields.take(ber.OCTET_STRING).octets()

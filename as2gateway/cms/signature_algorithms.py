@@ -37,19 +37,25 @@ class SignatureAlgorithm:
 
         Parameters of all but PSS say nothing, absent or NULL (CMS-06).
         """
-        fields = identifier.expect(ber.SEQUENCE).fields()
-        name = fields.take(ber.OID).content
-        if name == _PSS:
-            return _read_pss(fields.any())
-        known = _SCHEMES.get(name)
-        if known is None:
-            raise MalformedMessage(f"unknown signature algorithm {ber.dotted(name)}")
-        return known
+        return _read_signature(identifier)
 
 
+@ber.remembered
+def _read_signature(identifier: Node) -> SignatureAlgorithm:
+    fields = identifier.fields()
+    name = fields.take(ber.OID).content
+    if name == _PSS:
+        return _read_pss(fields.any())
+    known = _SCHEMES.get(name)
+    if known is None:
+        raise MalformedMessage(f"unknown signature algorithm {ber.dotted(name)}")
+    return known
+
+
+@ber.remembered
 def read_digest(identifier: Node) -> DigestAlgorithm:
     """Read the AlgorithmIdentifier of a digest. Raises MalformedMessage for an unknown one."""
-    name = identifier.expect(ber.SEQUENCE).fields().take(ber.OID).content
+    name = identifier.fields().take(ber.OID).content
     digest = DIGESTS.get(name)
     if digest is None:
         raise MalformedMessage(f"unknown digest algorithm {ber.dotted(name)}")
@@ -58,14 +64,14 @@ def read_digest(identifier: Node) -> DigestAlgorithm:
 
 def read_mask(identifier: Node) -> DigestAlgorithm:
     """Read the AlgorithmIdentifier of a mask generation function: MGF1, and its digest."""
-    fields = identifier.expect(ber.SEQUENCE).fields()
+    fields = identifier.fields()
     if fields.take(ber.OID).content != _MGF1:
         raise MalformedMessage("a mask generation function other than MGF1")
     return read_digest(fields.any())
 
 
 def _read_pss(parameters: Node) -> SignatureAlgorithm:
-    fields = parameters.expect(ber.SEQUENCE).fields()
+    fields = parameters.fields()
     digest = fields.optional(ber.CONTEXT)
     mask = fields.optional(ber.CONTEXT + 1)
     salt = fields.optional(ber.CONTEXT + 2)

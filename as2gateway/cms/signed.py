@@ -6,8 +6,8 @@ over unread, so they can neither help nor harm (CMS-17, CMS-20).
 
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from as2gateway import ber
 from as2gateway.algorithms import DigestAlgorithm
@@ -41,8 +41,7 @@ class DigestNotRun(LookupError):
         self.algorithm = algorithm
 
 
-@dataclass(frozen=True, slots=True)
-class SignedData:
+class SignedData(NamedTuple):
     """Signers of some content, not verified yet."""
 
     signers: tuple[SignerInfo, ...]
@@ -61,14 +60,18 @@ class SignedData:
         return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedSigner:
+class VerifiedSigner(NamedTuple):
     """Who signed the content."""
 
     certificate: Certificate
     digest: DigestAlgorithm
-    #: as the signer says; nothing confirms it
-    signing_time: datetime | None
+    #: None: it signed the content itself
+    attributes: SignedAttributes | None
+
+    @property
+    def signing_time(self) -> datetime | None:
+        """When it signed, as it says; nothing confirms it."""
+        return self.attributes.signing_time if self.attributes else None
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -81,9 +84,9 @@ def parse(octets: bytes, limits: Limits) -> SignedData:
     """
     if len(octets) > limits.signature:
         raise LimitExceeded(f"a signature of {len(octets)} octets, {limits.signature} are allowed")
-    info = ber.parse(octets).expect(ber.SEQUENCE).fields()
+    info = ber.parse(octets).fields()
     _check_type(info.take(ber.OID).oid(), oids.SIGNED_DATA)
-    fields = info.take(ber.CONTEXT).only_child().expect(ber.SEQUENCE).fields()
+    fields = info.take(ber.CONTEXT).only_child().fields()
     fields.take(ber.INTEGER)  # the version follows from what comes next (CMS-05)
     fields.take(ber.SET)  # the digests announced: what each signer says counts (CMS-26)
     encapsulated = fields.take(ber.SEQUENCE).fields()
@@ -104,7 +107,7 @@ def _read_signers(infos: Node, limits: Limits) -> tuple[SignerInfo, ...]:
     members = infos.children
     if len(members) > limits.signers:
         raise LimitExceeded(f"{len(members)} SignerInfos, {limits.signers} are allowed")
-    return tuple(SignerInfo.read(member) for member in members)
+    return tuple([SignerInfo.read(member) for member in members])
 
 
 def read_opaque(
@@ -139,8 +142,7 @@ def read_opaque(
 
 
 def _read_announced(source: Source) -> Wait[frozenset[DigestAlgorithm]]:
-    header = (yield from ber.read_header(source)).expect(ber.INTEGER)
-    yield from ber.read_element(source, header, _MAX_VERSION)
+    yield from ber.read_whole(source, ber.INTEGER, _MAX_VERSION)
     header = (yield from ber.read_header(source)).open(ber.SET)
     announced = yield from ber.read_element(source, header, _MAX_ALGORITHMS)
     found = set()
@@ -203,8 +205,7 @@ def check_key_sizes(certificates: Iterable[Certificate], limits: Limits) -> None
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
+class _Rules(NamedTuple):
     """What a signature must be."""
 
     signed: SignedData
@@ -252,7 +253,7 @@ class _Rules:
             attributes.check_algorithms(signer.digest_identifier, signer.signature_identifier)
             attributes.check_content(oids.DATA, self._digest_of_content(digest))
         self._check_enclosed(digest)
-        return VerifiedSigner(certificate, digest, attributes.signing_time if attributes else None)
+        return VerifiedSigner(certificate, digest, attributes)
 
     def _check_allowed(self, digest: DigestAlgorithm, attributes: SignedAttributes | None) -> None:
         if digest not in self.allowed:

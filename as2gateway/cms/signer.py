@@ -1,8 +1,7 @@
 """SignerInfo: RFC 5652, section 5.3. Which of several signers counts is decided in ``signed``."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Self
 
 from as2gateway import ber
 from as2gateway.algorithms import DigestAlgorithm
@@ -15,8 +14,7 @@ from as2gateway.cms.signatures import made_by
 from as2gateway.errors import AuthenticationFailed
 
 
-@dataclass(frozen=True, slots=True)
-class SignerInfo:
+class SignerInfo(NamedTuple):
     """What one signer says; nothing of it is true before it was verified."""
 
     identifier: Node
@@ -29,7 +27,7 @@ class SignerInfo:
     @classmethod
     def read(cls, info: Node) -> Self:
         """Read a SignerInfo. Raises MalformedMessage."""
-        fields = info.expect(ber.SEQUENCE).fields()
+        fields = info.fields()
         fields.take(ber.INTEGER)  # the version follows from the identifier (CMS-05, CMS-22)
         identifier = fields.any()
         digest_identifier = fields.take(ber.SEQUENCE)
@@ -66,21 +64,30 @@ class SignerInfo:
             raise AuthenticationFailed(
                 f"the signature is over {algorithm.digest}, the content over {digest}"
             )
-        candidates = tuple(certificates)
-        for digested in self._digested(digest, digest_of_content):
-            for certificate in candidates:
-                key = certificate.public_key
-                if made_by(key, algorithm, digest, digested, self.signature):
-                    return certificate
+        keys = tuple(certificates)
+        if self.attributes is None:
+            return self._made(keys, algorithm, digest, digest_of_content(digest))
+        received = self.attributes.received
+        made = self._made(keys, algorithm, digest, _digest(digest, received))
+        if made is None and (ordered := self.attributes.ordered) != received:
+            made = self._made(keys, algorithm, digest, _digest(digest, ordered))
+        return made
+
+    def _made(
+        self,
+        certificates: tuple[Certificate, ...],
+        algorithm: SignatureAlgorithm,
+        digest: DigestAlgorithm,
+        digested: bytes,
+    ) -> Certificate | None:
+        for certificate in certificates:
+            key = certificate.public_key
+            if made_by(key, algorithm, digest, digested, self.signature):
+                return certificate
         return None
 
-    def _digested(
-        self, digest: DigestAlgorithm, digest_of_content: Callable[[DigestAlgorithm], bytes]
-    ) -> Iterator[bytes]:
-        if self.attributes is None:
-            yield digest_of_content(digest)
-            return
-        for encoding in self.attributes.encodings():
-            running = digest.new()
-            running.update(encoding)
-            yield running.digest()
+
+def _digest(digest: DigestAlgorithm, octets: bytes) -> bytes:
+    running = digest.new()
+    running.update(octets)
+    return running.digest()

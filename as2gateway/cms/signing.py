@@ -1,21 +1,27 @@
 """Writing a SignedData: RFC 5652 section 5, by one signer; detached, or with its content."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from as2gateway import der
 from as2gateway.algorithms import DigestAlgorithm, SignatureScheme
+from as2gateway.certificates import Certificate
 from as2gateway.cms import oids, signatures
 from as2gateway.cms.content import Frame
 from as2gateway.policy import SigningKey
 
+#: certificates of signers that are kept as they go into signatures: a gateway has some dozens
+_KEPT = 64
+#: moments of signing that are kept written: the signatures of a second bear the same one
+_KEPT_TIMES = 16
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+
+class Signing(NamedTuple):
     """How one SignedData is made: all that it depends on but the content."""
 
     algorithm: DigestAlgorithm
@@ -71,15 +77,15 @@ class Signing:
     def _attributes(self, digest: bytes) -> bytes:
         """Contents of the signed attributes, in DER's order (CMS-11)."""
         attributes = [
-            der.sequence(_CONTENT_TYPE, der.set_of([_DATA])),
-            der.sequence(_MESSAGE_DIGEST, der.set_of([der.octet_string(digest)])),
-            der.sequence(_SIGNING_TIME, der.set_of([der.time(self.now)])),
+            _CONTENT_IS_DATA,
+            _DIGEST_HEADS[self.algorithm] + digest,
+            _signing_time(self.now.timestamp() // 1),
         ]
         if self.key.protect_algorithms:
             # RFC 6211 §2: the signature's algorithm under an implicit tag, so without its own
             named = bytes((_CONTEXT + 1,)) + _signature_identifier(self.algorithm, self.key)[1:]
             protection = der.sequence(_DIGEST_IDENTIFIERS[self.algorithm], named)
-            attributes.append(der.sequence(_ALGORITHM_PROTECTION, der.set_of([protection])))
+            attributes.append(_attribute(_ALGORITHM_PROTECTION, protection))
         return b"".join(sorted(attributes))
 
     def _encode(self, attributes: bytes, signature: bytes) -> bytes:
@@ -91,7 +97,7 @@ class Signing:
             _signature_identifier(self.algorithm, self.key),
             der.octet_string(signature),
         )
-        return _certificates(self.key) + der.element(der.SET, signer)
+        return _certificates(self.key.enclosed) + der.element(der.SET, signer)
 
 
 def _enclosing(algorithm: DigestAlgorithm, tail_length: int) -> Frame:
@@ -110,18 +116,22 @@ def _enclosing(algorithm: DigestAlgorithm, tail_length: int) -> Frame:
 
 
 def _detached(algorithm: DigestAlgorithm, signed_part: bytes) -> bytes:
-    signed = der.sequence(
-        _VERSION,
-        der.element(der.SET, _DIGEST_IDENTIFIERS[algorithm]),
-        der.sequence(_DATA),
-        signed_part,
-    )
+    signed = der.sequence(_DETACHED_HEADS[algorithm], signed_part)
     return der.sequence(_SIGNED_DATA, der.element(_CONTEXT, signed))
 
 
-def _certificates(key: SigningKey) -> bytes:
-    enclosed = [one.der for one in key.enclosed]
-    return der.element(_CONTEXT, *sorted(enclosed)) if enclosed else b""
+def _attribute(kind: bytes, value: bytes) -> bytes:
+    return der.sequence(kind, der.element(der.SET, value))
+
+
+@lru_cache(_KEPT_TIMES)
+def _signing_time(second: float) -> bytes:
+    return _attribute(_SIGNING_TIME, der.time(datetime.fromtimestamp(second, UTC)))
+
+
+@lru_cache(_KEPT)
+def _certificates(enclosed: tuple[Certificate, ...]) -> bytes:
+    return der.element(_CONTEXT, *sorted(one.der for one in enclosed)) if enclosed else b""
 
 
 def _signature_identifier(algorithm: DigestAlgorithm, key: SigningKey) -> bytes:
@@ -149,10 +159,25 @@ _CONTENT_TYPE = der.oid(oids.CONTENT_TYPE)
 _MESSAGE_DIGEST = der.oid(oids.MESSAGE_DIGEST)
 _SIGNING_TIME = der.oid(oids.SIGNING_TIME)
 _ALGORITHM_PROTECTION = der.oid(oids.ALGORITHM_PROTECTION)
+_CONTENT_IS_DATA = _attribute(_CONTENT_TYPE, _DATA)
 
+#: of the attribute that holds the digest: what stands before the digest itself
+_DIGEST_HEADS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
+    {
+        digest: _attribute(_MESSAGE_DIGEST, der.octet_string(bytes(digest.size)))[: -digest.size]
+        for digest in DigestAlgorithm
+    }
+)
 #: parameters absent (RFC 3370 §2.1, RFC 5754 §2, CMS-06)
 _DIGEST_IDENTIFIERS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
     {digest: der.sequence(der.oid(digest.oid)) for digest in DigestAlgorithm}
+)
+#: of a SignedData without its content: what comes before certificates and signers
+_DETACHED_HEADS: Mapping[DigestAlgorithm, bytes] = MappingProxyType(
+    {
+        digest: _VERSION + der.element(der.SET, identifier) + der.sequence(_DATA)
+        for digest, identifier in _DIGEST_IDENTIFIERS.items()
+    }
 )
 #: the name that every CMS reader knows, old ones too (RFC 5754 §3.2)
 _RSA_IDENTIFIER = der.sequence(der.oid(oids.RSA_ENCRYPTION), der.NULL)

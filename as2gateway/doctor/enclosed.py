@@ -45,9 +45,9 @@ def certificates_in(signature: bytes, limits: Limits) -> tuple[Certificate, ...]
     if len(signature) > limits.signature:
         return ()
     try:
-        info = ber.parse(signature).expect(ber.SEQUENCE).fields()
+        info = ber.parse(signature).fields()
         info.take(ber.OID)
-        fields = info.take(ber.CONTEXT).only_child().expect(ber.SEQUENCE).fields()
+        fields = info.take(ber.CONTEXT).only_child().fields()
         fields.take(ber.INTEGER)
         fields.take(ber.SET)
         fields.take(ber.SEQUENCE)

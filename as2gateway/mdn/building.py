@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from as2gateway import features, names
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.cms.signing import Signing
 from as2gateway.entities import encode_base64
-from as2gateway.headers import Headers
+from as2gateway.headers import Headers, is_printable
 from as2gateway.mdn.report import MDNReport
 from as2gateway.mime import SignedEntity, new_boundary
 from as2gateway.policy import SigningKey
@@ -22,6 +23,9 @@ _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 #: characters of the reason given to a partner: some sentences, and a line that RFC 2045 §2.8 allows
 _MAX_REASON = 900
+
+#: dates that are kept written: the MDNs of a second bear the same one
+_KEPT_DATES = 16
 
 _NO_GUARANTEE = "This is no guarantee that the contents of the message have been understood."
 
@@ -41,23 +45,30 @@ def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only
     Signed with ``digest`` if a key is given. ``now`` is aware. Raises ValueError for AS2 names or a
     Message-ID that cannot be sent.
     """
-    content_type, body = _write_report(report, now, new_boundary(entropy))
+    date = _date(now.timestamp() // 1)
+    content_type, body = _write_report(report, date, new_boundary(entropy))
     if sign_with is not None:
-        part = _field("Content-Type", content_type) + b"\r\n" + body
+        part = f"Content-Type: {content_type}\r\n\r\n".encode("ascii") + body
         content_type, body = _sign(part, report, sign_with, digest, (now, new_boundary(entropy)))
     fields = [
         *features.fields(report.features),
         ("AS2-From", _as_spelt(report.as2_from, report.from_field)),
         ("AS2-To", _as_spelt(report.as2_to, report.to_field)),
         ("Message-ID", message_id),
-        ("Date", _date(now)),
-        ("Subject", _printable(subject)),
+        ("Date", date),
+        ("Subject", _printable([subject])[0] if subject else ""),
         ("MIME-Version", "1.0"),
         ("Content-Type", content_type),
     ]
-    headers = Headers(tuple(field for field in fields if field[1]))
-    headers.encode()  # raises for what would break out of its line
+    headers = Headers(tuple([field for field in fields if field[1]]))
+    if not is_printable("".join([value for _, value in headers.fields])):
+        headers.encode()  # raises for what would break out of its line
     return headers, body
+
+
+@lru_cache(_KEPT_DATES)
+def _date(second: float) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def _sign(
@@ -90,37 +101,42 @@ def _as_spelt(name: str, field: str) -> str:
     return field if same else names.quote(name)
 
 
-def _write_report(report: MDNReport, now: datetime, boundary: str) -> tuple[str, bytes]:
+def _write_report(report: MDNReport, date: str, boundary: str) -> tuple[str, bytes]:
     content_type = f'multipart/report; report-type=disposition-notification; boundary="{boundary}"'
-    delimiter = f"\r\n--{boundary}".encode("ascii")
-    text = _headers("text/plain; charset=us-ascii") + _write_text(report, now)
-    machine = _headers("message/disposition-notification") + _write_fields(report)
-    parts = (text, machine)
-    body = b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
-    return content_type, body.removeprefix(b"\r\n")
-
-
-def _headers(content_type: str) -> bytes:
-    encoding = _field("Content-Transfer-Encoding", "7bit")
-    return _field("Content-Type", content_type) + encoding + b"\r\n"
-
-
-def _write_text(report: MDNReport, now: datetime) -> bytes:
-    """Write what a person reads (MDN-17), one statement a line."""
     lines = [
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=us-ascii",
+        "Content-Transfer-Encoding: 7bit",
+        "",
+        *_text(report, date),
+        "",
+        f"--{boundary}",
+        "Content-Type: message/disposition-notification",
+        "Content-Transfer-Encoding: 7bit",
+        "",
+        *_fields(report),
+        "",
+        f"--{boundary}--",
+        "",
+    ]
+    return content_type, "\r\n".join(_printable(lines)).encode("ascii")
+
+
+def _text(report: MDNReport, date: str) -> list[str]:
+    """What a person reads (MDN-17), one statement a line."""
+    return [
         "This is the MDN for the AS2 message",
         "",
         f"Message-ID: {report.original_message_id or '(none)'}",
         f"From: {report.as2_to}",
         f"To: {report.as2_from}",
         *([f"Subject: {report.original_subject}"] if report.original_subject else ()),
-        f"Date of this MDN: {_date(now)}",
+        f"Date of this MDN: {date}",
         "",
         _result(report),
         *([report.text[:_MAX_REASON]] if report.text else ()),
         _NO_GUARANTEE,
     ]
-    return "".join(f"{_printable(line)}\r\n" for line in lines).encode("ascii")
 
 
 def _result(report: MDNReport) -> str:
@@ -131,39 +147,37 @@ def _result(report: MDNReport) -> str:
     return "The message has been received."
 
 
-def _write_fields(report: MDNReport) -> bytes:
+def _fields(report: MDNReport) -> list[str]:
+    """What a program reads, one field a line."""
     recipient = f"rfc822; {names.quote(report.final_recipient)}"
     mic = report.mic.field(report.mic_spelling) if report.mic else ""
-    fields = [
+    fields = (
         ("Reporting-UA", report.reporting_ua),
         ("Original-Recipient", recipient),
         ("Final-Recipient", recipient),
-        ("Original-Message-ID", report.original_message_id or ""),
+        ("Original-Message-ID", report.original_message_id),
         ("Disposition", str(report.disposition)),
         ("Received-Content-MIC", mic),
-    ]
-    return b"".join(_field(name, _printable(value)) for name, value in fields if value)
+    )
+    return [f"{name}: {value}" for name, value in fields if value]
 
 
 def _micalg(report: MDNReport, digest: DigestAlgorithm) -> str:
     """Repeat the requester's spelling, where it is of the digest that signs (MIC-08, MDN-14)."""
     for spelling in (report.signature_spelling, report.mic_spelling):
-        try:
-            same = DigestAlgorithm.parse(spelling or "") is digest
-        except ValueError:
-            continue
-        if same and spelling:
+        if spelling and _names(spelling, digest):
             return spelling
     return digest.rfc3851_name if report.quirks.rfc3851_names else digest.wire_name
 
 
-def _field(name: str, value: str) -> bytes:
-    return Headers(((name, value),)).encode()
+def _names(spelling: str, digest: DigestAlgorithm) -> bool:
+    try:
+        return DigestAlgorithm.parse(spelling) is digest
+    except ValueError:
+        return False
 
 
-def _date(now: datetime) -> str:
-    return format_datetime(now.astimezone(UTC))
-
-
-def _printable(value: str) -> str:
-    return _NOT_PRINTABLE.sub("?", value)
+def _printable(values: list[str]) -> list[str]:
+    if is_printable("".join(values)):
+        return values
+    return [_NOT_PRINTABLE.sub("?", value) for value in values]

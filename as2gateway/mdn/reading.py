@@ -19,6 +19,7 @@ from as2gateway.mic import MIC
 from as2gateway.mime import (
     ContentType,
     cms_decoder,
+    codec_of,
     decoder,
     is_pkcs7_signature,
     read_headers,
@@ -237,11 +238,8 @@ def _read_entity(octets: bytes) -> _Entity:
 
 
 def _decode_text(part: _Entity) -> str:
-    octets = part.decoded()
-    try:
-        return octets.decode(part.content_type.get("charset") or "utf-8", "replace")
-    except LookupError:
-        return octets.decode("utf-8", "replace")
+    charset = part.content_type.get("charset") or "utf-8"
+    return part.decoded().decode(codec_of(charset), "replace")
 
 
 # --- fields --------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 What was signed is digested and delivered as it came, so nothing here prints an entity again.
 """
 
+from as2gateway.mime.charsets import codec_of
 from as2gateway.mime.content_type import (
+    PKCS7_MIME,
     ContentType,
     is_pkcs7_mime,
     is_pkcs7_signature,
@@ -16,11 +18,13 @@ from as2gateway.mime.signed_entity import SignedEntity, new_boundary
 from as2gateway.mime.transfer_encoding import Decoder, cms_decoder, decoder
 
 __all__ = [
+    "PKCS7_MIME",
     "ContentType",
     "Decoder",
     "SignedEntity",
     "begins_with_headers",
     "cms_decoder",
+    "codec_of",
     "decoder",
     "disposition",
     "filename",

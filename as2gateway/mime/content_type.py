@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Self
 
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
@@ -16,13 +15,14 @@ _TYPE = re.compile(rf"\s*({_WORD}/{_WORD})(?=[\s;]|$)")
 _PARAMETER = re.compile(
     r"""[;\s]*+ (?:
       (?P<name>[^\s=;"]++) \s*+ = \s*+
-      (?: ""(?P<doubled>[^";]++)"" | "(?P<quoted>(?:[^"\\]|\\.)*+)" | (?P<bare>[^;]*+) )
+      (?: ""(?P<doubled>[^";]++)"" | "(?P<quoted>(?:[^"\\]++|\\.)*+)" | (?P<bare>[^;]*+) )
       | [^;]*+ )""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r'\\(["\\])')
 
-_PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+#: what an entity is called that is CMS
+PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _PKCS7_SIGNATURE = frozenset(
     {
         "application/pkcs7-signature",
@@ -40,20 +40,18 @@ def read_parameters(text: str) -> Mapping[str, str]:
     Values may be quoted, in doubled quotes, or bare up to the next semicolon (MIME-10, FN-03). Only
     ``\"`` and ``\\`` are escapes: a Windows path in a file name keeps its backslashes.
     """
+    return _parameters(text)
+
+
+def _parameters(text: str) -> Mapping[str, str]:
+    """Read them anew, for whom remembers the whole field."""
     parameters: dict[str, str] = {}
-    position = 0
-    # Each match takes at least one character: what is no parameter is taken up to the semicolon.
-    while position < len(text) and (match := _PARAMETER.match(text, position)):
-        position = match.end()
-        if match["name"]:
-            parameters.setdefault(match["name"].lower(), _value(match))
+    # It matches wherever the last match ended: what is no parameter is taken up to the semicolon.
+    for name, doubled, quoted, bare in _PARAMETER.findall(text):
+        if name:
+            value = _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted
+            parameters.setdefault(name.lower(), value or doubled or bare.strip().strip('"'))
     return MappingProxyType(parameters)
-
-
-def _value(match: re.Match[str]) -> str:
-    if match["quoted"] is not None:
-        return _ESCAPE.sub(r"\1", match["quoted"])
-    return match["doubled"] or match["bare"].strip().strip('"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +61,21 @@ class ContentType:
     type: str
     parameters: Mapping[str, str] = field(default_factory=lambda: _NO_PARAMETERS)
 
-    @classmethod
-    def parse(cls, value: str | None) -> Self:
+    # Partners repeat themselves, as ever.
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def parse(value: str | None) -> "ContentType":
         """Read a Content-Type field; never fails.
 
         No field means text/plain (RFC 2045 §5.2, MIME-14). A value that names no type, such as
         ``application/application/EDIFACT``, is application/octet-stream (MIME-24).
         """
         if value is None:
-            return cls("text/plain")
+            return ContentType("text/plain")
         match = _TYPE.match(value)
         if match is None:
-            return cls("application/octet-stream", read_parameters(value.partition(";")[2]))
-        return cls(match[1].lower(), read_parameters(value[match.end() :]))
+            return ContentType("application/octet-stream", _parameters(value.partition(";")[2]))
+        return ContentType(match[1].lower(), _parameters(value[match.end() :]))
 
     def get(self, name: str) -> str | None:
         """Value of a parameter; ``name`` in lower case."""
@@ -101,7 +101,7 @@ def is_pkcs7_mime(content_type: ContentType, disposition: str | None = None) -> 
     ``disposition`` is the entity's Content-Disposition: some products send
     application/octet-stream and only the file name tells (RFC 8551 §3.10).
     """
-    return content_type.type in _PKCS7_MIME or _named(content_type, disposition, ".p7m", ".p7z")
+    return content_type.type in PKCS7_MIME or _named(content_type, disposition, ".p7m", ".p7z")
 
 
 def is_pkcs7_signature(content_type: ContentType, disposition: str | None = None) -> bool:

@@ -7,9 +7,11 @@ characters or nothing at all.
 import binascii
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from as2gateway.headers import Headers
+from as2gateway.mime.charsets import codec_of
 from as2gateway.mime.content_type import ContentType, read_parameters
 
 #: Names of the security layers, never of a payload (FN-01).
@@ -28,10 +30,15 @@ def filename(headers: Headers) -> str:
 
     The Content-Disposition decides, then the ``name`` of the Content-Type (FN-01).
     """
-    disposition = headers.get("Content-Disposition") or ""
+    return _filename(headers.get("Content-Disposition") or "", headers.get("Content-Type"))
+
+
+# Many partners name no file, or all by one name.
+@lru_cache(maxsize=64)
+def _filename(disposition: str, content_type: str | None) -> str:
     attached = read_parameters(disposition.partition(";")[2])
-    content_type = ContentType.parse(headers.get("Content-Type"))
-    for parameters, parameter in ((attached, "filename"), (content_type.parameters, "name")):
+    named = ContentType.parse(content_type).parameters
+    for parameters, parameter in ((attached, "filename"), (named, "name")):
         name = _read(parameters, parameter)
         if name and name.lower() not in _LAYER_NAMES:
             return name
@@ -97,10 +104,10 @@ def _decode_word(match: re.Match[str]) -> str:
 
 
 def _decode_octets(octets: bytes, charset: str) -> str:
-    for encoding in (charset, "utf-8"):
+    for encoding in (codec_of(charset), "utf-8"):
         try:
             return octets.decode(encoding)
-        except (LookupError, UnicodeDecodeError):
+        except UnicodeError:
             continue
     return octets.decode("latin-1")
 

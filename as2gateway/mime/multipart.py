@@ -5,7 +5,7 @@ the delimiter (MIME-11). A delimiter is a whole line (MIME-10). Nothing is decod
 """
 
 import re
-from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from as2gateway.errors import MalformedMessage
@@ -13,6 +13,9 @@ from as2gateway.stream import Parser, Source, Wait, skip
 
 #: RFC 2046 §5.1.1 allows 70 characters; a bound at all keeps what is held back small
 MAX_BOUNDARY = 200
+
+#: Boundaries that are kept: each is asked for once a part, and messages are read side by side.
+_KEPT = 64
 
 #: Blanks that may pad a delimiter line. The RFC sets no limit, senders add one or two.
 _PADDING = 128
@@ -25,6 +28,7 @@ _PIECE = 256 * 1024
 #: an attack, and searched by a regular expression, which costs more to make and less for each.
 _PATIENCE = 16
 
+_HYPHENS = b"--"
 _BLANKS = rb"[ \t]{0,%d}+" % _PADDING
 _LINE_END = re.compile(rb"(--)?" + _BLANKS + rb"\r?\n")
 # At the end of all octets one or both hyphens or the line end may be missing (MIME-13).
@@ -32,20 +36,13 @@ _LAST_END = re.compile(rb"-{0,2}" + _BLANKS + rb"(?:\r?\n)?\Z")
 _UNFINISHED_END = re.compile(rb"-{0,2}" + _BLANKS + rb"\r?\n?")
 
 
-class _Found(Enum):
-    """What stands after the octets that were read."""
-
-    DELIMITER = auto()
-    CLOSE_DELIMITER = auto()
-    NOTHING = auto()
-
-
 class _Line(NamedTuple):
     """Where a delimiter line is, with the line ends before and after it."""
 
     start: int
     end: int
-    found: _Found
+    #: whether no part follows it
+    closes: bool
 
 
 class _Delimiter:
@@ -69,10 +66,11 @@ class _Delimiter:
             if at < 0:
                 return None
             if match := _LINE_END.match(data, at + len(needle)):
-                return _line(data, at, match)
+                return _Line(_with_cr(data, at), match.end(), match[1] is not None)
             at = data.find(needle, at + 1)
         pattern = re.compile(re.escape(needle) + _LINE_END.pattern)
-        return _line(data, match.start(), match) if (match := pattern.search(data, at)) else None
+        match = pattern.search(data, at)
+        return match and _Line(_with_cr(data, match.start()), match.end(), match[1] is not None)
 
     def search_last(self, data: bytes) -> int | None:
         """Where the last line begins, with the line end before it, if it is a delimiter."""
@@ -100,19 +98,23 @@ class _Delimiter:
         return known and _UNFINISHED_END.fullmatch(tail, len(self._needle)) is not None
 
 
+@lru_cache(_KEPT)
+def _delimiter(boundary: str) -> _Delimiter:
+    return _Delimiter(boundary)
+
+
 def _with_cr(data: bytes, at: int) -> int:
     return at - 1 if data[max(0, at - 1) : at] == b"\r" else at
 
 
-def _line(data: bytes, at: int, match: re.Match[bytes]) -> _Line:
-    found = _Found.CLOSE_DELIMITER if match[1] else _Found.DELIMITER
-    return _Line(_with_cr(data, at), match.end(), found)
-
-
 def read_preamble(source: Source, boundary: str) -> Wait[None]:
     """Pass over everything up to and with the first delimiter line; none of it counts (MIME-12)."""
-    found = yield from skip(_read_until(source, _Delimiter(boundary)))
-    if found is not _Found.DELIMITER:
+    delimiter = _delimiter(boundary)
+    # Mostly there is no preamble.
+    closed = yield from _read_first_line(source, delimiter)
+    if closed is None:
+        closed = yield from skip(_read_until(source, delimiter))
+    if closed:
         raise MalformedMessage("a multipart without any part")
 
 
@@ -122,8 +124,7 @@ def read_part(source: Source, boundary: str) -> Parser[bytes, bool]:
     Without a further delimiter the part goes on to the end of the octets and is the last: whether
     it is whole, only its content can tell (MIME-13).
     """
-    found = yield from _read_until(source, _Delimiter(boundary))
-    return found is not _Found.DELIMITER
+    return _read_until(source, _delimiter(boundary))
 
 
 def read_epilogue(source: Source) -> Wait[bool]:
@@ -138,10 +139,14 @@ def read_epilogue(source: Source) -> Wait[bool]:
     return blank
 
 
-def _read_until(source: Source, delimiter: _Delimiter) -> Parser[bytes, _Found]:
-    at_once = yield from _read_first_line(source, delimiter)
-    if at_once is not None:
-        return at_once
+def _read_until(source: Source, delimiter: _Delimiter) -> Parser[bytes, bool]:
+    """Read up to a delimiter line, and that too; True if no part follows."""
+    octets, at = source.octets, source.position
+    # What has come and begins otherwise needs no closer look.
+    if len(octets) < at + len(_HYPHENS) or octets.startswith(_HYPHENS, at):
+        at_once = yield from _read_first_line(source, delimiter)
+        if at_once is not None:
+            return at_once
     held = b""
     while piece := (yield from source.some(_PIECE)):
         data = held + piece if held else piece
@@ -150,7 +155,7 @@ def _read_until(source: Source, delimiter: _Delimiter) -> Parser[bytes, _Found]:
             source.put_back(data[line.end :])
             if line.start:
                 yield data[: line.start]
-            return line.found
+            return line.closes
         keep = delimiter.holds_from(data)
         held = data[keep:]
         if keep:
@@ -158,17 +163,22 @@ def _read_until(source: Source, delimiter: _Delimiter) -> Parser[bytes, _Found]:
     last = delimiter.search_last(held)
     if rest := held[:last]:
         yield rest
-    return _Found.NOTHING if last is None else _Found.CLOSE_DELIMITER
+    return True
 
 
-def _read_first_line(source: Source, delimiter: _Delimiter) -> Wait[_Found | None]:
-    """Read a delimiter that stands at the very start, where no line end comes before it."""
+def _read_first_line(source: Source, delimiter: _Delimiter) -> Wait[bool | None]:
+    """Read a delimiter that stands at the very start, where no line end comes before it.
+
+    True if no part follows it; None if there is none, and then nothing was read.
+    """
+    if (yield from source.peek(len(_HYPHENS))) != _HYPHENS:
+        return None
     head = b"\n" + (yield from source.peek(delimiter.reach))
     line = delimiter.search(head)
     if line and line.start == 0:
         yield from source.exactly(line.end - 1)
-        return line.found
+        return line.closes
     if len(head) <= delimiter.reach and delimiter.search_last(head) == 0:
         yield from source.exactly(len(head) - 1)
-        return _Found.CLOSE_DELIMITER
+        return True
     return None

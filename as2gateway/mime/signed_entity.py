@@ -4,7 +4,7 @@ CR LF only, nothing folded, no preamble and no epilogue (MIME-12, MIME-21).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: what the second part is called, and how it is sent (MIME-15: binary, as AS2 transports are)
 _SIGNATURE_HEADERS = (
@@ -20,8 +20,7 @@ def new_boundary(entropy: Callable[[int], bytes]) -> str:
     return f"as2-{entropy(16).hex()}"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedEntity:
+class SignedEntity(NamedTuple):
     """The frame around a signed part and its signature, for octets that need not be in memory.
 
     Body: ``opening``, the part's octets, ``middle``, the signature, ``closing``. The signature is
@@ -48,11 +47,8 @@ class SignedEntity:
     @property
     def middle(self) -> bytes:
         """What comes between the signed part and the signature."""
-        return f"\r\n--{self.boundary}\r\n".encode("ascii") + self._signature_headers
-
-    @property
-    def _signature_headers(self) -> bytes:
-        return _SIGNATURE_HEADERS % self.encoding.encode("ascii")
+        headers = _SIGNATURE_HEADERS % self.encoding.encode("ascii")
+        return f"\r\n--{self.boundary}\r\n".encode("ascii") + headers
 
     @property
     def closing(self) -> bytes:

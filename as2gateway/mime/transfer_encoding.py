@@ -35,7 +35,7 @@ def decoder(encoding: str | None) -> Decoder:
         case "quoted-printable":
             return _QuotedPrintable()
         case _:
-            return _Identity()
+            return _IDENTITY
 
 
 def cms_decoder(encoding: str | None) -> Decoder:
@@ -53,6 +53,10 @@ class _Identity:
 
     def finish(self) -> bytes:
         return b""
+
+
+#: it remembers nothing, so one is enough
+_IDENTITY = _Identity()
 
 
 class _Base64:

@@ -110,7 +110,7 @@ def _read_small(source: Source) -> Wait[Node]:
 
 
 def _cipher(algorithm: Node, policy: InboundPolicy) -> CipherAlgorithm:
-    name = algorithm.expect(ber.SEQUENCE).fields().take(ber.OID).oid()
+    name = algorithm.fields().take(ber.OID).oid()
     cipher = _CIPHERS.get(name)
     if cipher is None or cipher not in policy.ciphers:
         raise DecryptionFailed(f"the cipher {cipher or name} is not allowed")

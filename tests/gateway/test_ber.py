@@ -65,6 +65,29 @@ def test_long_strings_come_out_whole() -> None:
     assert _read(der.element(0x24, segments) + b"!") == value
 
 
+@pytest.mark.parametrize("lengths", [(3,), (1, 2), (5,) * 9 + (6,), (2,) * 40 + (0, 200) * 3])
+@pytest.mark.parametrize("definite", [True, False])
+def test_segments_of_like_and_unlike_lengths_come_out_whole(
+    lengths: tuple[int, ...], definite: bool
+) -> None:
+    """Alike ones are taken together, and none beyond the end of the string around them."""
+    values = [bytes((n % 251,)) * lengths[n % len(lengths)] for n in range(300)]
+    segments = b"".join(der.octet_string(value) for value in values)
+    opened = der.element(0x24, segments) if definite else b"\x24\x80" + segments + b"\0\0"
+    after = b"" if definite else der.octet_string(b"and more") * 9 + b"\0\0"
+    data = opened if definite else b"\x24\x80" + opened + after
+    expected = b"".join(values) + (b"" if definite else b"and more" * 9)
+    assert _read(data + b"!") == expected
+    assert ber.parse(data).octets() == expected
+
+
+def test_a_segment_beyond_the_end_of_its_string_is_refused_among_alike_ones() -> None:
+    data = der.element(0x24, der.octet_string(b"ab") * 20 + b"\x04\x02a") + b"b!"
+    for chunks in splits(data):
+        with pytest.raises(MalformedMessage, match="longer than the string"):
+            run_chunks(_octets, chunks)
+
+
 @pytest.mark.parametrize(
     "encoded",
     [

@@ -12,6 +12,7 @@ from as2gateway.edi import (
     Standard,
     sniff,
 )
+from tests.gateway.test_work import work_of
 
 ISA = (
     "ISA*00*          *00*          *ZZ*VENDOR         *ZZ*AMAZON         "
@@ -173,3 +174,15 @@ def test_references_are_bounded_and_each_is_told_once() -> None:
 
 def test_nothing_is_read_past_the_head_of_a_payload() -> None:
     assert sniff(x12("N1*" + "X" * HEAD, "PRF*PO1", kind="856")).references == ()
+
+
+@pytest.mark.parametrize("line", ["PO1*1*12*EA*9.95**VN*4711~", "LIN+1++4000862:EN'QTY+21:5'"])
+def test_what_nobody_asks_for_is_not_taken_apart(line: str) -> None:
+    start = X12 if "*" in line else "UNB+UNOA:2+A+B+261124:1200+1'UNH+1+ORDERS:D:96A:UN'"
+    document = (start + line * (HEAD // len(line))).encode()
+    # Each octet is gone over five times: as octets, as text, and as segments.
+    assert work_of(lambda: sniff(document)) < 6 * HEAD
+
+
+def test_the_release_character_may_stand_last() -> None:
+    assert sniff(b"UNB+UNOA:2+A+B?'S+261124:1200+1?").control_number == "1?"

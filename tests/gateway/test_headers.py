@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from as2gateway.errors import LimitExceeded, MalformedMessage
@@ -67,3 +69,29 @@ def test_fields_are_written_on_one_line_each() -> None:
 def test_no_field_breaks_out_of_its_line(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="cannot be sent"):
         Headers(((name, value),)).encode()
+
+
+def test_folds_that_are_blank_add_nothing() -> None:
+    headers = Headers.parse(b"A:\r\n b\r\n \t\r\n  c \r\nB: x\r\n \r\n")
+    assert headers.fields == (("A", "b c"), ("B", "x"))
+
+
+class _Interrupting(str):
+    """A name at which another thread comes in, once, while fields are being indexed."""
+
+    __slots__ = ("thread",)
+
+    thread: Callable[[], None]
+
+    def lower(self) -> str:
+        thread, self.thread = self.thread, lambda: None
+        thread()
+        return str.lower(self)
+
+
+def test_a_thread_that_asks_while_another_one_does_finds_every_field() -> None:
+    found: list[str | None] = []
+    name = _Interrupting("Second")
+    headers = Headers((("First", "1"), (name, "2"), ("Third", "3")))
+    name.thread = lambda: found.append(headers.get("Third"))
+    assert (headers.get("First"), found) == ("1", ["3"])

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -49,6 +50,20 @@ def test_the_http_fields_are_those_of_an_mdn() -> None:
         "MIME-Version": "1.0",
     }
     assert headers.fields[-1][0] == "Content-Type"
+
+
+def test_each_mdn_bears_the_second_in_which_it_was_made() -> None:
+    east = timezone(timedelta(hours=2))
+    moments = [
+        datetime(2026, 11, 22, 3, 46, 11, 999_999, tzinfo=UTC),
+        datetime(2026, 11, 22, 5, 46, 12, tzinfo=east),
+        datetime(2026, 11, 22, 3, 46, 11, tzinfo=UTC),
+    ]
+    made = [build_mdn(OUR_REPORT, "<m@us>", moment, None, SHA256) for moment in moments]
+    dates = [f"Sun, 22 Nov 2026 03:46:{second} +0000" for second in (11, 12, 11)]
+    assert [headers.get("Date") for headers, _ in made] == dates
+    for date, (_, body) in zip(dates, made, strict=True):
+        assert f"Date of this MDN: {date}\r\n".encode() in body
 
 
 def test_the_report_has_exactly_these_octets() -> None:

@@ -66,6 +66,8 @@ HTML = b"Content-Type: text/html\r\n\r\n<p>OK</p>"
         (multipart(TEXT, machine(FIELDS.replace(b"=", b"=3D"), QP)), "thank you\r\n"),
         (multipart(b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xfc", machine()), "ü"),
         (multipart(b"Content-Type: text/plain; charset=unheard\r\n\r\n\xc3\xbc", machine()), "ü"),
+        (multipart(b"Content-Type: text/plain; charset=undefined\r\n\r\n\xc3\xbc", machine()), "ü"),
+        (multipart(b"Content-Type: text/plain; charset=a\x00b\r\n\r\n\xc3\xbc", machine()), "ü"),
         (multipart(b"\r\n\xff", machine()), "\ufffd"),
         (b"Content-Type: x\r\n\r\n" + REPORT + b"epilogue", "thank you\r\n"),
         (REPORT.replace(b"\r\n", b"\n"), "thank you\n"),

@@ -247,7 +247,7 @@ def test_octets_that_were_read_are_let_go_of() -> None:
     read = b""
     for at in range(0, len(data), 1500):  # something is always left over
         read += b"".join(layer.feed(data[at : at + 1500]))
-        assert len(sources[0]._buffer) < 3 * 64 * 1024
+        assert len(sources[0].octets) < 3 * 64 * 1024
     assert read == data
 
 
