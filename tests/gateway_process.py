@@ -10,17 +10,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import urllib3
 from cryptography.fernet import Fernet
 
 from tests import services
+from tests.programs import Process, ProgramFailed, Started, wait_for
+
+__all__ = ["Gateway", "GatewayFailed", "Program", "wait_for"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,11 +36,11 @@ INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
 Program = Literal["web", "worker", "beat"]
 
 
-class GatewayFailed(Exception):
+class GatewayFailed(ProgramFailed):
     """The gateway, or a command of it, did not do what was asked; holds its output."""
 
 
-class Gateway:
+class Gateway(Started):
     """A gateway in folder ``home``, listening on ``port`` of the loopback address."""
 
     def __init__(
@@ -52,51 +53,26 @@ class Gateway:
         self.outbox = home / "outbox"
         self.log = home.with_name(f"{home.name}.log")
         self.env = self._environment(env or {})
-        self._serve: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.crash()
+        serve = [sys.executable, "manage.py", "serve"]
+        self._serve = Process("serve", serve, ROOT, self.env, self.log, self.log, GatewayFailed)
 
     def start(self) -> None:
         """Start ``serve`` and wait until it is ready to take messages."""
         self.home.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._serve = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
-                cwd=ROOT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
         try:
-            wait_for(self._is_ready, START_TIMEOUT, "the gateway to be ready")
-        except TimeoutError as error:
+            self._serve.start(self._is_ready, START_TIMEOUT)
+        except GatewayFailed as error:
+            error.add_note(self._state())
             self.crash()
-            raise GatewayFailed(f"{error}\n{self.output()}") from error
+            raise
+
+    def end(self) -> None:
+        """Nothing is lost by it, and it is quick."""
+        self.crash()
 
     def stop(self) -> int:
         """Stop as Ctrl-C would; returns the exit code. Kills what does not stop in time."""
-        serve, self._serve = self._serve, None
-        if serve is None:
-            return 0
-        with suppress(ProcessLookupError):
-            serve.send_signal(signal.SIGINT)
-        try:
-            return serve.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired as error:
-            serve.kill()
-            serve.wait()
-            raise GatewayFailed(f"serve did not stop\n{self.output()}") from error
+        return self._serve.stop(signal.SIGINT, STOP_TIMEOUT)
 
     def manage(self, *args: str, stdin: str | None = None, timeout: float = COMMAND_TIMEOUT) -> str:
         """Run a management command in this gateway's home; returns what it printed."""
@@ -126,11 +102,8 @@ class Gateway:
 
     def crash(self) -> None:
         """Kill the whole gateway at once, as a power cut would; ``start`` brings it up again."""
-        serve, self._serve = self._serve, None
-        if serve is None:
+        if not self._serve.kill():
             return
-        serve.kill()
-        serve.wait()
         for note in (self.home / "run").glob("*.pid"):
             with suppress(ProcessLookupError):
                 os.killpg(int(note.read_text()), signal.SIGKILL)
@@ -144,15 +117,22 @@ class Gateway:
 
     def output(self) -> str:
         """Return the last of what the gateway printed."""
-        return self.log.read_text(errors="replace")[-8000:] if self.log.exists() else ""
+        return self._serve.output()
 
     def _is_ready(self) -> bool:
-        if self._serve is None or self._serve.poll() is not None:
-            raise GatewayFailed(f"serve ended at once\n{self.output()}")
         try:
             return self.readiness()["status"] in {"ready", "degraded"}
         except (urllib3.exceptions.HTTPError, ValueError):
             return False
+
+    def _state(self) -> str:
+        """What a gateway that is not ready says of itself, and what its programs are doing."""
+        try:
+            said = f"/readyz: {self.readiness()}"
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            said = f"/readyz: {error!r}"
+        notes = sorted((self.home / "run").glob("*.pid"))
+        return "\n".join([said, *(_doing(note) for note in notes)])
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         base = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -175,10 +155,16 @@ class Gateway:
         }
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: str = "it") -> None:
-    """Wait until the condition holds; TimeoutError says what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.05)
+def _doing(note: Path) -> str:
+    """The processes of one program: each one's state, ticks of processor, and where it waits."""
+    group = note.read_text().strip()
+    lines = [f"--- {note.stem}"]
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, _parent, its_group, *rest = (
+                (process / "stat").read_text().rpartition(")")[2].split()
+            )
+            if its_group == group:
+                place = (process / "wchan").read_text()
+                lines.append(f"{process.name} {state} {rest[8]}+{rest[9]} ticks, in {place}")
+    return "\n".join(lines)

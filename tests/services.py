@@ -63,13 +63,14 @@ def redis_server(port: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """Run a PostgreSQL in a folder of its own; yields the URL of its first database.
 
-    The server refuses to run as root, so root lends it the account ``postgres``.
+    The server refuses to run as root, so root lends it the account ``postgres``. Unless it is to be
+    ``durable`` it does not wait for the disk.
     """
     shared = os.environ.get(POSTGRES_URL)
-    if shared:
+    if shared and not durable:
         yield shared
         return
     initdb, server = find_program("initdb"), find_program("postgres")
@@ -85,7 +86,8 @@ def postgres_server() -> Iterator[str]:
             user=user,
         )
         # What a test checks is our commits, not the disk: a power cut is not part of it.
-        options = ("listen_addresses=127.0.0.1", "fsync=off", "max_connections=200")
+        fsync = "on" if durable else "off"
+        options = ("listen_addresses=127.0.0.1", f"fsync={fsync}", "max_connections=200")
         settings = [word for option in options for word in ("-c", option)]
         command = [server, "-D", data, "-p", str(port), "-k", folder, *settings]
         with _running(command, user=user, cwd=folder):

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +20,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests import services
-from tests.gateway_process import wait_for
+from tests.programs import Process, ProgramFailed, Started
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -56,7 +56,7 @@ class Product(StrEnum):
         return () if self is Product.DJANGO_PYAS2 else ("java", "javac", "mvn", "openssl")
 
 
-class PeerFailed(Exception):
+class PeerFailed(ProgramFailed):
     """A product did not start or did not stop; the text holds what it printed."""
 
 
@@ -84,7 +84,7 @@ class Ends:
 
 
 @dataclass(slots=True)
-class Peer:
+class Peer(Started):
     """A product in folder ``home``; ``options`` are further keys of its configuration."""
 
     product: Product
@@ -94,61 +94,39 @@ class Peer:
     options: Mapping[str, object] = field(default_factory=dict)
     port: int = field(default_factory=services.free_port)
     mdn_port: int = field(default_factory=services.free_port)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        starter = [self.product.folder / "run", self.home / "config.json"]
+        said, log = self.home / "run.out", self.home / "run.err"
+        env = _environment()
+        self._process = Process(self.product, starter, self.home, env, said, log, PeerFailed)
 
     @property
     def url(self) -> str:
         """Where it takes messages."""
         return f"http://127.0.0.1:{self.port}/as2"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def start(self) -> None:
         """Start it and wait until it listens; raises PeerFailed if it does not."""
         self.home.mkdir(parents=True, exist_ok=True)
         settings = self.home / "config.json"
         settings.write_text(json.dumps(self._settings(), indent=1))
-        with self._said.open("wb") as said, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [self.product.folder / "run", settings],
-                cwd=self.home,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=log,
-            )
+        self._process.said.write_bytes(b"")  # nothing that an earlier start has said
         try:
-            wait_for(self._is_ready, _START_TIMEOUT, f"{self.product} to be ready")
-        except (TimeoutError, PeerFailed) as error:
-            self.stop()
-            raise PeerFailed(f"{error}\n{self.output()}") from error
+            self._process.start(self._is_ready, _START_TIMEOUT)
+        except PeerFailed:
+            self.end()
+            raise
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """Stop it, and kill it if it does not stop."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_TIMEOUT)
-            return
-        process.kill()
-        process.wait()
+        with suppress(PeerFailed):
+            self._process.stop(signal.SIGTERM, _STOP_TIMEOUT)
 
     def check(self) -> None:
         """Raise PeerFailed if it has ended by itself."""
-        if self._process is None or self._process.poll() is not None:
-            raise PeerFailed(f"{self.product} ended\n{self.output()}")
+        self._process.check()
 
     def drop(self, as2_id: str, filename: str, payload: bytes) -> None:
         """Give it a document for one of its partners: written aside, then renamed."""
@@ -169,20 +147,10 @@ class Peer:
 
     def output(self) -> str:
         """Return the last of what it printed."""
-        texts = [p.read_text(errors="replace")[-4000:] for p in (self._said, self._log)]
-        return f"--- {self.product}\n" + "\n".join(texts)
-
-    @property
-    def _said(self) -> Path:
-        return self.home / "run.out"
-
-    @property
-    def _log(self) -> Path:
-        return self.home / "run.err"
+        return self._process.output()
 
     def _is_ready(self) -> bool:
-        self.check()
-        return "ready" in self._said.read_text(errors="replace").splitlines()
+        return "ready" in self._process.said.read_text(errors="replace").splitlines()
 
     def _events(self) -> Iterator[Event]:
         path = self.home / "events.jsonl"
