@@ -73,7 +73,7 @@ def _statement(model: type[models.Model], _vendor: str) -> _Statement:
     return _Statement(
         f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES ({marks}) "  # noqa: S608  names are the model's
         f"RETURNING {quote(key.column or '')}",
-        tuple((field.attname, _adapter(field)) for field in fields),
+        tuple((field.attname, adapter(field)) for field in fields),
         tuple(
             field.attname
             for field in fields
@@ -82,7 +82,8 @@ def _statement(model: type[models.Model], _vendor: str) -> _Statement:
     )
 
 
-def _adapter(field: "models.Field[Any, Any]") -> Adapter | None:
+def adapter(field: "models.Field[Any, Any]") -> Adapter | None:
+    """How the values of a column are adapted for the driver; None = not at all."""
     if isinstance(field, _PLAIN) and not isinstance(field, models.GenericIPAddressField):
         return None
     return field.get_db_prep_save

@@ -53,3 +53,18 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}:{self.digest}"
+
+
+class AuditGap(models.Model):
+    """Ids below a sealed event that no event had yet: a note of the sealer's, and no evidence.
+
+    Whoever removes one hides nothing: verifying finds the event that came there, in no seal.
+    """
+
+    first = models.PositiveBigIntegerField()
+    last = models.PositiveBigIntegerField()
+    #: when the seal above it was made; an hour later nobody waits for it (``audit.sealing.LATE``)
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"

@@ -6,11 +6,14 @@ length and key material never come in here: texts are clipped, data holds plain 
 
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, Self
 
 from django.db import models
+from django.dispatch import Signal
 from django.utils import timezone
 
 from audit.inserting import insert
@@ -24,6 +27,11 @@ DATA_DEPTH: Final = 3
 #: What every PEM form of a private key contains (RFC 7468, and the older kinds).
 KEY_MATERIAL: Final = "PRIVATE KEY-----"
 WITHHELD: Final = "[withheld: key material]"
+
+#: Sent with each ``event`` that was written, in its transaction, to what tells others of it.
+recorded: Final = Signal()
+
+_besides: Final[ContextVar[Mapping[str, object]]] = ContextVar("besides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,16 @@ class Subject:
         """Name a row of ours; the kind is its model's name in lower case."""
         kind = row._meta.model_name  # noqa: SLF001  # Django's documented name for it
         return cls(str(kind), str(row.pk), str(row))
+
+
+@contextmanager
+def besides(**facts: object) -> Iterator[None]:
+    """Write these facts into the data of every event that is recorded meanwhile."""
+    token = _besides.set(facts)
+    try:
+        yield
+    finally:
+        _besides.reset(token)
 
 
 def record(  # noqa: PLR0913  # an event has this many sides, and callers name them
@@ -64,9 +82,10 @@ def record(  # noqa: PLR0913  # an event has this many sides, and callers name t
         subject_pk=_clip(subject.pk, 40),
         subject_name=_clip(subject.name, 200),
         text=_clip(text, 1000),
-        data=_plain(data or {}, DATA_DEPTH),
+        data=_plain({**(data or {}), **_besides.get({})}, DATA_DEPTH),
     )
     insert(event)
+    recorded.send(AuditEvent, event=event)
 
 
 def _clip(text: str, limit: int) -> str:

@@ -6,12 +6,12 @@ that is known from elsewhere: whoever can rewrite the whole database can make a 
 each head is logged, and ``verify_audit`` takes one noted earlier.
 
 Transactions do not commit in the order of their ids. An event may appear below one that is
-sealed already; for ``LATE`` the gaps between sealed ids are therefore looked at again.
+sealed already; for ``LATE`` the gaps between sealed ids are therefore looked at again. They are
+rows of their own, so that a run reads the last seal and what is open, however long the chain is.
 """
 
 import datetime as dt
 import hashlib
-import itertools
 import json
 import logging
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.models import AuditEvent, AuditSeal
+from audit.models import AuditEvent, AuditGap, AuditSeal
 from audit.spans import Span, gaps, spans
 
 logger = logging.getLogger(__name__)
@@ -106,33 +106,49 @@ def events_in(wanted: Iterable[Span]) -> list[AuditEvent]:
 
 def _seal_batch(now: dt.datetime) -> int:
     with transaction.atomic():
-        last = AuditSeal.objects.order_by("-number").first()
-        events = _unsealed(last.top if last else 0, now)
+        last = AuditSeal.objects.order_by("-number").defer("digests", "ranges").first()
+        top = last.top if last else 0
+        waiting = list(AuditGap.objects.filter(seen_at__gt=now - LATE).order_by("first"))
+        events = _unsealed(top, waiting)
         if not events:
             return 0
+        sealed = spans(event.pk for event in events)
         row = AuditSeal(
             number=last.number + 1 if last else 1,
             sealed_at=now,
-            ranges=[[span.first, span.last] for span in spans(event.pk for event in events)],
-            top=max(events[-1].pk, last.top if last else 0),
+            ranges=[[span.first, span.last] for span in sealed],
+            top=max(events[-1].pk, top),
             digests=b"".join(event_digest(event) for event in events),
             previous=last.digest if last else GENESIS,
         )
         row.digest = seal_digest(row)
         row.save(force_insert=True)
+        # Gaps belong to the seal: of two sealers, the one that gives way leaves none behind.
+        whole = AuditGap(first=top + 1, last=row.top, seen_at=now)
+        _note_gaps([*waiting, whole], sealed, now)
     # The head in the log is the anchor outside the database.
     logger.info("sealed %d audit events, head is %s", len(events), row)
     return len(events)
 
 
-def _unsealed(top: int, now: dt.datetime) -> list[AuditEvent]:
+def _unsealed(top: int, waiting: list[AuditGap]) -> list[AuditEvent]:
     """Find late events in the gaps between sealed ones, and events above all sealed ones."""
-    recent = AuditSeal.objects.filter(sealed_at__gt=now - LATE).only("ranges")
-    before = AuditSeal.objects.filter(sealed_at__lte=now - LATE).order_by("-number").first()
-    sealed = itertools.chain.from_iterable(spans_of(row) for row in recent)
-    late = events_in(gaps(sealed, before.top + 1 if before else 1, top))
+    late = events_in(Span(gap.first, gap.last) for gap in waiting)
     new = AuditEvent.objects.filter(pk__gt=top).order_by("pk")
     return (late + list(new[:BATCH]))[:BATCH]
+
+
+def _note_gaps(before: list[AuditGap], sealed: list[Span], now: dt.datetime) -> None:
+    """Keep what is left of the gaps; those that nobody can fill in time any more go."""
+    AuditGap.objects.filter(seen_at__lte=now - LATE).delete()
+    for gap in before:
+        left = list(gaps(sealed, gap.first, gap.last))
+        if gap.pk and left == [Span(gap.first, gap.last)]:
+            continue
+        if gap.pk:
+            gap.delete()
+        rows = [AuditGap(first=s.first, last=s.last, seen_at=gap.seen_at) for s in left]
+        AuditGap.objects.bulk_create(rows)
 
 
 def _canonical(columns: list[object]) -> bytes:

@@ -1,4 +1,4 @@
-"""The admin theme, with types: the only module that imports it.
+"""The admin theme, with types: only this module and ``audit.listing`` import it.
 
 The theme ships no type information. Its classes keep the interface of Django's, so type checkers
 are shown those.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.filters import FieldListFilter as RangeDateTimeFilter
     from django.contrib.admin.widgets import AdminFileWidget as FileWidget
     from django.forms import PasswordInput as PasswordWidget
+    from django.forms import TextInput as TextWidget
 
     _Page = TypeVar("_Page", bound=Callable[..., Any])
 
@@ -43,6 +44,7 @@ else:
     # The theme's script expects every file field to look like its own.
     from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
     from unfold.widgets import UnfoldAdminPasswordWidget as PasswordWidget
+    from unfold.widgets import UnfoldAdminTextInputWidget as TextWidget
 
 __all__ = [
     "ChoicesDropdownFilter",
@@ -54,6 +56,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "StackedInline",
     "TabularInline",
+    "TextWidget",
     "action",
 ]
 

@@ -2,12 +2,16 @@
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit import sealing, tasks
-from audit.models import AuditEvent, AuditSeal
+from audit.models import AuditEvent, AuditGap, AuditSeal
 from audit.sealing import GENESIS, LATE, seal
 from audit.verifying import verify
 from tests.audit.events import event, sealed_ids
@@ -72,6 +76,60 @@ def test_gaps_are_not_looked_at_for_ever() -> None:
     sealing._seal_batch(timezone.now() - LATE - dt.timedelta(seconds=1))
     event(pk=9)
     assert seal() == 0
+
+
+def test_gaps_that_nobody_fills_are_forgotten() -> None:
+    event(pk=10)
+    sealing._seal_batch(timezone.now() - LATE - dt.timedelta(seconds=1))
+    event(pk=12)
+    seal()
+    assert [str(gap) for gap in AuditGap.objects.all()] == ["11-11"]
+
+
+def test_what_is_left_of_a_gap_waits_on() -> None:
+    event(pk=10)
+    seal()
+    event(pk=5)
+    seal()
+    assert [str(gap) for gap in AuditGap.objects.order_by("first")] == ["1-4", "6-9"]
+
+
+def cost(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Seal one event: the queries that this takes, and the rows that it reads."""
+    rows: list[str] = []
+    event_above()
+    with monkeypatch.context() as patch, CaptureQueriesContext(connection) as queries:
+        for model in (AuditEvent, AuditGap, AuditSeal):
+            patch.setattr(model, "__init__", noting(model.__init__, rows))
+        assert seal() == 1
+    return len(queries), len(rows)
+
+
+def event_above() -> None:
+    """Record an event above all others, wherever PostgreSQL's sequence stands by now."""
+    event(pk=AuditEvent.objects.latest("pk").pk + 1)
+
+
+def noting(made: Callable[..., None], rows: list[str]) -> Callable[..., None]:
+    """Note each row that is made, be it read or new."""
+
+    def note(self: Model, *given: object, **named: object) -> None:
+        rows.append(type(self).__name__)
+        made(self, *given, **named)
+
+    return note
+
+
+def test_a_seal_costs_the_same_however_long_the_chain_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    event(pk=5)
+    seal()
+    short = cost(monkeypatch)
+    for _ in range(40):
+        event_above()
+        seal()
+    assert cost(monkeypatch) == short
+    # The seal before, the gap below the first event, the event; and those that are made.
+    assert short[1] <= 5
 
 
 def test_many_events_take_several_seals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from audit.verifying import verify
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Check every audit event against the seals; exit code 1 names the rows that differ."""
 
     help = (
