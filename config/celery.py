@@ -10,6 +10,7 @@ from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 
+from config.pool_watch import PoolWatch
 from config.processes import die_with_parent
 from config.pulse import BrokerWatch, WorkerPulse
 
@@ -29,6 +30,7 @@ app = Celery("as2gateway", task_cls=GatewayTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerPulse)
+app.steps["worker"].add(PoolWatch)
 app.steps["consumer"].add(BrokerWatch)
 
 

@@ -19,7 +19,7 @@ def configure(url: str, conn_max_age: int, home: Home) -> dict[str, object]:
     options = found.get("OPTIONS")
     given = options if isinstance(options, dict) else {}
     if str(found["ENGINE"]).endswith("sqlite3"):
-        return found | _sqlite(given, home)
+        return found | {"ENGINE": "config.sqlite3"} | _sqlite(given, home)
     return found | {
         "CONN_MAX_AGE": conn_max_age,
         "CONN_HEALTH_CHECKS": True,

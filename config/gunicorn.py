@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connections
 
 from config import settings
+from config.metrics import shared
 from config.processes import die_with_parent
 from config.tls import ServerTLS
 from messages import intake
@@ -44,6 +45,9 @@ control_socket_disable = True
 accesslog = None
 logconfig_dict = settings.LOGGING
 
+
+if settings.AS2_METRICS_TOKEN or settings.AS2_METRICS_ALLOW:
+    shared.prepare(settings.AS2_HOME / "run" / "metrics")
 
 if settings.AS2_TLS_CERT:
     certfile, keyfile = settings.AS2_TLS_CERT, settings.AS2_TLS_KEY

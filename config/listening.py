@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
-from gunicorn import http
 from gunicorn import sock as server_sockets
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from config.bodies import Parser
 from config.heads import SMALL, Head
 from messages.intake import BodyLimits
 
@@ -58,7 +58,10 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.data_ready = True
         self.head = _head()
         self.began = self.heard = time.monotonic()
-        self.shaken = not cfg.is_ssl
+        self.encrypted = bool(cfg.is_ssl)
+        self.shaken = not self.encrypted
+        #: whether the loop is told of what comes
+        self.watched = False
         self.holds_slot = False
         self.dropped = False
 
@@ -77,7 +80,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         """Give what was read to the parser; runs in the thread, at each request."""
         self.initialized = True
         if self.parser is None:
-            self.parser = http.get_parser(self.cfg, self.sock, self.client)
+            self.parser = Parser(self.cfg, self.sock, self.client)
         self.parser.unreader.unread(bytes(self.head.data))
         self.head = _head()
 
@@ -88,7 +91,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             self.heard = time.monotonic()
             self.head.feed(piece)
             # TLS may hold decrypted octets that the selector knows nothing of.
-            if self.head.complete or not (self.cfg.is_ssl and self.sock.pending()):
+            if self.head.complete or not (self.encrypted and self.sock.pending()):
                 return True
             piece = self.sock.recv(_PIECE)
         return False
@@ -114,7 +117,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._waiting: deque[Connection] = deque()
         self._large: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
-        self._looked = 0.0
+        self._looked = self._told = 0.0
         self._trusted = {p.strip() for p in settings.AS2_TRUSTED_PROXIES.split(",")}
 
     # ------------------------------------------------------------ connections come and go
@@ -167,13 +170,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._drop(next(iter(self._coming)))
 
     def _unwatch(self, connection: Connection) -> None:
-        with suppress(KeyError, ValueError, OSError):
-            self.poller.unregister(connection.sock)
+        # Asking for one that is not watched is no way to find out: the refusal costs more.
+        if connection.watched:
+            connection.watched = False
+            with suppress(KeyError, ValueError, OSError):
+                self.poller.unregister(connection.sock)
 
     def _watch(self, connection: Connection, events: int, work: Callable[..., None]) -> None:
         self._unwatch(connection)
         guarded = partial(self._guarded, connection, work)
         self.poller.register(connection.sock, events, lambda _sock: guarded())
+        connection.watched = True
 
     def _guarded(self, connection: Connection, work: Callable[[Connection], None]) -> None:
         """Do something for a connection: what goes wrong ends that connection, never the loop."""
@@ -213,6 +220,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._coming.pop(connection, None)
             self._unwatch(connection)
             self._dispatch(connection)
+        elif not connection.watched:
+            self._watch(connection, selectors.EVENT_READ, self._read)
 
     def _await_next(self, connection: Connection, begun: bytes = b"") -> None:
         """Read the next request of a connection that is kept. Raises OSError if it is gone."""
@@ -222,11 +231,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._dispatch(connection)
             return
         self._coming[connection] = None
+        # Mostly all of it is there. What is not wakes the loop again.
         self._guarded(connection, self._read)
 
-    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+    def on_client_socket_readable(self, conn: Connection, _client: socket.socket) -> None:
         """Read what a kept connection sends; it begins a request."""
-        self.poller.unregister(client)
+        self._unwatch(conn)
         self.keepalived_conns.remove(conn)
         self._await_next(conn)
 
@@ -270,10 +280,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             begun = conn.parser.unreader.take_buffered() if keep else b""
             if not keep:
                 self._guarded(conn, self._linger)
-            elif begun or (self.cfg.is_ssl and conn.sock.pending()):
+            elif begun or (conn.encrypted and conn.sock.pending()):
                 self._await_next(conn, begun)
             else:
                 super().finish_request(conn, fs)
+                conn.watched = True
         except Exception:  # noqa: BLE001  as gunicorn: it must not end the process
             self._drop(conn)
 
@@ -290,6 +301,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._drop(connection)
 
     # ------------------------------------------------------------ deadlines
+
+    def notify(self) -> None:
+        """Tell gunicorn's master that the loop is alive: once a second, not at each event."""
+        now = time.monotonic()
+        if now - self._told >= _LOOK:
+            self._told = now
+            super().notify()
 
     def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  gunicorn's
         """Close kept connections that have been silent for too long."""

@@ -96,6 +96,7 @@ def test_a_redis_that_is_frozen_holds_nobody_up(
     monkeypatch.setattr(broker, "ANSWER_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = broker.configure(f"redis://127.0.0.1:{silent.getsockname()[1]}", 900, home)
-        app = Celery(broker=found.url, broker_transport_options=found.options)
+        # Not the current one: what other tests of this process call would go to it from then on.
+        app = Celery(broker=found.url, broker_transport_options=found.options, set_as_current=False)
         with pytest.raises(kombu.exceptions.OperationalError), app:
             app.send_task("a", ignore_result=True, retry=False)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 
 from tests.functional import client
-from tests.functional.client import request
+from tests.functional.client import read_answer, request
 from tests.functional.pair import PATIENCE
 from tests.gateway_process import Gateway, wait_for
 from tests.messages.sender import verify
@@ -181,6 +181,22 @@ def test_who_is_too_slow_is_told_and_ended(
 
 def test_who_says_nothing_is_ended(hasty: Gateway, crowd: ExitStack) -> None:
     assert connect(hasty, crowd).recv(1) == b""
+
+
+def test_a_later_message_of_a_connection_may_come_in_pieces(
+    vendor: Gateway, crowd: ExitStack
+) -> None:
+    peer = connect(vendor, crowd)
+    first, later = (client.message(client.document()) for _ in range(2))
+    peer.sendall(request(first))
+    verify(read_answer(peer), first)
+    octets = request(later)
+    end = octets.index(b"\r\n\r\n") + 4
+    for piece in (octets[:20], octets[20:end], octets[end:-1], octets[-1:]):
+        peer.sendall(piece)
+        # The only process of the web answers this after it has seen the piece.
+        assert is_served(vendor)
+    verify(read_answer(peer), later)
 
 
 def test_many_requests_at_once_on_one_connection_are_answered_in_order(
