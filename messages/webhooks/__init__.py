@@ -1,0 +1,1 @@
+"""Webhooks: events of the audit trail, told to other systems; signed, and until they are taken."""
