@@ -1,0 +1,1 @@
+"""REST API: its door, how the routers of the apps are put together, and what failures say."""

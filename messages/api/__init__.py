@@ -1,0 +1,1 @@
+"""REST API of messages and of documents that wait to be fetched."""
