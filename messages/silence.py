@@ -6,8 +6,10 @@ from typing import Final
 
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
+from audit.tags import Tag
 from messages.models import Direction, Message, State
-from partners.models import Connection, ConnectionState, Environment
+from partners.models import Connection, ConnectionState, Environment, Notice
+from partners.noticing.keeping import administrators, keep
 
 #: How far back a habit is looked for, and how many documents make one.
 HABIT: Final = dt.timedelta(days=60)
@@ -34,6 +36,32 @@ def silences(connections: QuerySet[Connection], now: dt.datetime) -> list[Silenc
     active = connections.filter(state=ConnectionState.ACTIVE)
     found = [*_by_setting(active, now), *_by_habit(active, now)]
     return sorted(found, key=lambda each: each.last or each.connection.created_at)
+
+
+def note_silences(now: dt.datetime) -> int:
+    """Make a notice of each partner that has fallen silent, once until it is heard again."""
+    wanted = [_notice(each, now) for each in silences(Connection.objects.all(), now)]
+    keys = [notice.key for notice in wanted]
+    known = set(Notice.objects.filter(key__in=keys).values_list("key", flat=True))
+    new = [notice for notice in wanted if notice.key not in known]
+    return sum(keep(notice, Tag.PARTNER_SILENCE_NOTICED) for notice in new)
+
+
+def _notice(found: Silence, now: dt.datetime) -> Notice:
+    link, since = found.connection, found.last or found.connection.created_at
+    title = f"{link.partner} is silent: no document for {link} for {(now - since).days} days"
+    usual = "The connection allows" if found.is_set else "Longer than its habit: that allows"
+    email = link.organization.email
+    return Notice(
+        key=f"silence/{link.pk}/{since.timestamp():.0f}",
+        title=title[:300],
+        text=f"{title}. {usual} {found.allowed.days}. Ask them whether all is well.\n",
+        organization=link.organization,
+        partner=link.partner,
+        days_left=0,
+        recipients=[email] if email else administrators(),
+        created_at=now,
+    )
 
 
 def _by_setting(connections: QuerySet[Connection], now: dt.datetime) -> list[Silence]:
