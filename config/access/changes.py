@@ -1,6 +1,7 @@
 """Changes of access: what a user may do and see, before and after, for the audit record."""
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
+from django.db.models import Model
 
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -21,6 +22,12 @@ def access_of(user: User) -> Facts:
         "partners": sorted(scope.partners.values_list("name", flat=True)) if scope else [],
         "connections": sorted(str(row) for row in scope.connections.all()) if scope else [],
     }
+
+
+def may_touch(user: User | AnonymousUser, row: Model | None) -> bool:
+    """Tell whether somebody may change, and so take over, a user: superusers only superusers."""
+    superior = isinstance(row, User) and row.is_superuser
+    return not superior or bool(user.is_superuser)
 
 
 def permissions_of(group: Group) -> Facts:

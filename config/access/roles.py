@@ -19,7 +19,13 @@ _ACCESS: Final = frozenset({"user", "group", "accesslog", "accessattempt"})
 _EVERYTHING: Final = "partners.see_everything"
 _PAYLOAD: Final = "as2_messages.download_payload"
 _RESEND: Final = "as2_messages.resend_message"
+_SEND: Final = "as2_messages.send_message"
 _RETRY: Final = "as2_messages.retry_delivery"
+_ACKNOWLEDGE: Final = "as2_messages.acknowledge_delivery"
+#: rights of an operator that are no model's own
+_OPERATOR: Final = frozenset({_EVERYTHING, _PAYLOAD, _RESEND, _SEND, _RETRY, _ACKNOWLEDGE})
+#: what only administrators may do with what is the gateway's own
+_TAKE_KEYS_OUT: Final = "partners.export_private_key"
 
 #: An EDI provider or VAN: settings and certificates of the connections in its scope, and what
 #: happened on them. No payloads: those take the role *payload reader* besides.
@@ -41,6 +47,8 @@ _PROVIDER: Final = frozenset(
         "partners.view_certificateoffer",
         "partners.view_renewal",
         "partners.view_suspension",
+        "partners.view_apitoken",
+        "partners.add_apitoken",
         "as2_messages.view_message",
         "as2_messages.view_mdn",
         "as2_messages.view_delivery",
@@ -53,6 +61,23 @@ _PROVIDER: Final = frozenset(
 )
 
 
+#: A program of the business side, by the API: it brings documents and fetches those that came.
+_BUSINESS_SYSTEM: Final = frozenset(
+    {
+        "partners.view_partner",
+        "partners.view_organization",
+        "partners.view_connection",
+        "as2_messages.view_message",
+        "as2_messages.view_mdn",
+        "as2_messages.view_delivery",
+        "as2_messages.view_attempt",
+        _SEND,
+        _ACKNOWLEDGE,
+        _PAYLOAD,
+    }
+)
+
+
 class Role(StrEnum):
     """What somebody is here; the value is the group's name."""
 
@@ -61,13 +86,14 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
     PAYLOAD_READER = "payload reader"
+    BUSINESS_SYSTEM = "business system"
 
 
 def _operator(name: str, model: str) -> bool:
     app, _, code = name.partition(".")
-    if name in {_EVERYTHING, _PAYLOAD, _RESEND, _RETRY}:
+    if name in _OPERATOR:
         return True
-    if app not in _OURS or model == "scope":
+    if app not in _OURS or model == "scope" or name == _TAKE_KEYS_OUT:
         return False
     asks = model == "redelivery" and not code.startswith("delete_")
     return app == "partners" or asks or code.startswith("view_")
@@ -91,6 +117,7 @@ _WANTED: Final[dict[Role, Callable[[str, str], bool]]] = {
     Role.AUDITOR: _auditor,
     Role.ADMINISTRATOR: _administrator,
     Role.PAYLOAD_READER: lambda name, _model: name == _PAYLOAD,
+    Role.BUSINESS_SYSTEM: lambda name, _model: name in _BUSINESS_SYSTEM,
 }
 
 

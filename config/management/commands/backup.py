@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.acting import ActingCommand
 from config.backup import BackupFailed, back_up
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Copy database, store, inbox, outbox, profiles and secrets while the gateway works."""
 
     help = (

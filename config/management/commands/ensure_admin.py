@@ -3,8 +3,12 @@
 import os
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from audit.acting import shell_name
+from config.access.changes import access_of, record_access
 
 PASSWORD = "AS2_ADMIN_PASSWORD"  # noqa: S105  the name of a variable, no password
 
@@ -23,9 +27,11 @@ class Command(BaseCommand):
         password = os.environ.get(PASSWORD, "")
         if not password:
             raise CommandError(f"Set {PASSWORD} to the password that the administrator shall have.")
-        users = get_user_model()
-        user, created = users.objects.get_or_create(username=options["username"])
-        user.is_active = user.is_staff = user.is_superuser = True
-        user.set_password(password)
-        user.save()
+        with transaction.atomic():
+            user, created = User.objects.get_or_create(username=options["username"])
+            before = {} if created else access_of(user)
+            user.is_active = user.is_staff = user.is_superuser = True
+            user.set_password(password)
+            user.save()
+            record_access(user, before, access_of(user), actor=shell_name(), address=None)
         self.stdout.write(f"{user.get_username()}: {'created' if created else 'password changed'}")

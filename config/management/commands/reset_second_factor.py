@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.acting import ActingCommand, Denied
 from config.access import second_factor
+from config.access.changes import may_touch
 
 
-class Command(BaseCommand):
-    """Take the second factor off a user; whoever has the shell is an administrator."""
+class Command(ActingCommand):
+    """Take the second factor off a user."""
 
     help = "Take the second factor off a user, so that the password alone opens the pages."
 
@@ -22,6 +24,8 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username).first()
         if user is None:
             raise CommandError(f"There is no user {username}.")
-        if not second_factor.reset(user, actor="reset_second_factor"):
+        if not may_touch(self.user, user):
+            raise Denied(f"{self.user} may not do this: {username} is a superuser.")
+        if not second_factor.reset(user, actor=self.actor):
             raise CommandError(f"{username} has no second factor.")
         self.stdout.write(f"{username}: second factor taken off")

@@ -5,14 +5,17 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from messages.doctoring import Examined, NothingToExamine, diagnose
 from messages.models import Message
+from messages.visibility import visible_messages
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Examine a stored message; nothing is changed by it."""
 
     help = (
@@ -28,9 +31,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Examine it and print what was found."""
-        message = find_message(options["message"])
+        message = find_message(options["message"], self.user)
         try:
-            examined = diagnose(message, timezone.now())
+            examined = diagnose(message, timezone.now(), self.user)
         except NothingToExamine as error:
             raise CommandError(f"There is nothing to examine: {error}.") from error
         if options["json"]:
@@ -41,12 +44,16 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
 
-def find_message(name: str) -> Message:
-    """Find a message by its Message-ID, brackets or none, or its number; the newest of several."""
+def find_message(name: str, user: User) -> Message:
+    """Find a message that a user may see, by its Message-ID, brackets or none, or its number.
+
+    The newest of several. One that is outside of the user's scope ends as if there were none.
+    """
+    rows = visible_messages(user)
     bare = name.strip().removeprefix("<").removesuffix(">")
-    found = Message.objects.filter(message_id__in=[name.strip(), bare, f"<{bare}>"]).first()
+    found = rows.filter(message_id__in=[name.strip(), bare, f"<{bare}>"]).first()
     if found is None and name.isdecimal():
-        found = Message.objects.filter(pk=int(name)).first()
+        found = rows.filter(pk=int(name)).first()
     if found is None:
         raise CommandError(f"There is no message {name!r}.")
     return found

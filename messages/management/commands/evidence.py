@@ -2,20 +2,20 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.evidence import NoEvidence, bundle
 from messages.management.commands.doctor import find_message
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Write the evidence of one message into a ZIP file."""
 
     help = (
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Write the file; one that is there is not overwritten."""
-        message = find_message(options["message"])
+        message = find_message(options["message"], self.user)
         path = Path(options["output"] or f"evidence-{message.pk}.zip")
         try:
             chunks = bundle(message, timezone.now())
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         _write(path, chunks)
         text = f"Evidence written to {path.name}."
-        record(Tag.MESSAGE_EVIDENCE_DOWNLOADED, Subject.of(message), text, actor=_actor())
+        record(Tag.MESSAGE_EVIDENCE_DOWNLOADED, Subject.of(message), text, actor=self.actor)
         self.stdout.write(f"{path}: verify it by unpacking it and running sh verify.sh")
 
 
@@ -54,10 +54,3 @@ def _write(path: Path, chunks: Iterator[bytes]) -> None:
         raise CommandError(f"{path} is there already.") from error
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _actor() -> str:
-    try:
-        return f"shell:{getuser()}"
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        return "shell"

@@ -5,17 +5,18 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db.models import Prefetch
 
+from audit.acting import ActingCommand
 from messages.models import MDN, Direction, Message, State
+from messages.visibility import visible_messages
 
 #: Characters of a table's cell; JSON has everything in full.
 _CELL = 60
 _TITLES = ("time (UTC)", "direction", "from", "to", "state", "bytes", "file", "EDI", "reason")
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """List messages as a table, or as JSON for programs."""
 
     help = "List messages, the newest first, as a table or as one JSON array of objects."
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         names = ("state", "direction")
         wanted = {name: options[name] for name in names if options[name] is not None}
         mdns = Prefetch("mdns", MDN.objects.order_by("created_at"))
-        rows = Message.objects.filter(**wanted).prefetch_related(mdns)[: max(options["limit"], 0)]
+        rows = visible_messages(self.user).filter(**wanted).prefetch_related(mdns)
+        rows = rows[: max(options["limit"], 0)]
         if options["json"]:
             self.stdout.write(json.dumps([describe(row) for row in rows], indent=2))
         else:

@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from messages.retention import purge
+from partners.access.visibility import visible_connections
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Do by hand what is done every hour."""
 
     help = (
@@ -25,7 +26,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Purge, or look."""
         dry_run = options["dry_run"]
-        found = purge(timezone.now(), dry_run=dry_run)
+        found = purge(
+            timezone.now(), visible_connections(self.user), dry_run=dry_run, actor=self.actor
+        )
         verb = "would be purged" if dry_run else "purged"
         self.stdout.write(
             f"{found.messages} messages {verb}: {found.files} files, {found.bytes} bytes"

@@ -7,25 +7,27 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import partial
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from as2gateway.policy import PayloadInfo
+from audit.acting import ActingCommand
 from messages import sending
 from messages.models import Message, State
 from messages.sending import Document, Origin
 from messages.store import CHUNK
+from partners.access.visibility import visible_connections
 from partners.models import Connection, ConnectionState
 
 #: Seconds between two looks at the message while it is out.
 _INTERVAL = 0.2
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Queue a file and try to send it at once; the exit code is 0 only if it was delivered."""
 
     #: The exit code for a message that is neither delivered nor failed yet.
@@ -62,8 +64,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Queue, try, wait, tell."""
-        connection = find_connection(options["ours"], options["theirs"])
-        origin = Origin(actor=f"shell:{_user()}", subject=options["subject"])
+        connection = find_connection(options["ours"], options["theirs"], self.user)
+        origin = Origin(actor=self.actor, subject=options["subject"])
         paths = [options["file"], *options["attach"]]
         message = self._enqueue(connection, paths, options["content_type"], origin)
         self.stdout.write(f"message  {message.message_id}")
@@ -109,9 +111,9 @@ def _document(path: Path, connection: Connection, content_type: str) -> Document
     return Document(PayloadInfo(path.stat().st_size, kind, path.name), _chunks(path))
 
 
-def find_connection(ours: str, theirs: str) -> Connection:
-    """Find the connection of two AS2 ids; CommandError names those that there are."""
-    rows = Connection.objects.select_related("organization", "partner")
+def find_connection(ours: str, theirs: str, user: User) -> Connection:
+    """Find the connection of two AS2 ids; CommandError names those that the user may see."""
+    rows = visible_connections(user).select_related("organization", "partner")
     found = rows.filter(organization__as2_id=ours, as2_id=theirs).first()
     if found is None:
         known = ", ".join(f"--from {row.organization.as2_id} --to {row.as2_id}" for row in rows)
@@ -140,10 +142,3 @@ def _may_change(message: Message, end: dt.datetime) -> bool:
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         yield from iter(partial(file.read, CHUNK), b"")
-
-
-def _user() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return "unknown"

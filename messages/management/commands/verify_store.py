@@ -4,9 +4,9 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from messages.stocktaking import Stock, take_stock
 from messages.store import get_store
 
@@ -14,7 +14,7 @@ from messages.store import get_store
 _MOST = 50
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Compare the store with the database; nothing is changed."""
 
     help = (

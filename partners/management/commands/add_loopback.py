@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from partners.models import Organization
+from audit.acting import ActingCommand
+from partners.access.visibility import visible_organizations
 from partners.onboarding.drafting import Refused
 from partners.onboarding.loopback import AlreadyThere, add_loopback
 from partners.rollover.recording import By
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Make a second organization that stands for a partner, and connect both ends."""
 
     help = "Make a loop-back partner: what is sent to it comes back through our own AS2 URL."
@@ -22,11 +23,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, as2_id: str, **_options: Any) -> None:
         """Make it, and say how to send the first document."""
-        organization = Organization.objects.filter(as2_id=as2_id).first()
+        organization = visible_organizations(self.user).filter(as2_id=as2_id).first()
         if organization is None:
             raise CommandError(f"There is no organization {as2_id}.")
         try:
-            row = add_loopback(organization, timezone.now(), By("add_loopback"))
+            row = add_loopback(organization, timezone.now(), By(self.actor))
         except AlreadyThere as error:
             raise CommandError(str(error)) from error
         except Refused as refusal:

@@ -1,21 +1,22 @@
 """``manage.py apply FILE``: bring organizations, partners and connections to what a file says."""
 
-import getpass
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.acting import ActingCommand
 from partners.applying.apply import Options, Refused, apply
 from partners.applying.plan import Step
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Create or update settings from YAML, all of it or nothing."""
 
     help = (
-        "Creates or updates organizations, key pairs, partners, connections and certificates from "
-        "a YAML file. Applies all of it or nothing; what the file leaves out stays as it is."
+        "Creates or updates organizations, key pairs, partners, connections, certificates and "
+        "webhooks from a YAML file. Applies all of it or nothing; what the file leaves out stays "
+        "as it is."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +37,7 @@ class Command(BaseCommand):
     ) -> None:
         """Apply and report; every mistake is a line, and the exit code is 1."""
         try:
-            plan = apply(file, Options(_actor(), dry_run, allow_findings.strip()))
+            plan = apply(file, Options(self.user, dry_run, allow_findings.strip()))
         except Refused as refusal:
             lines = [f"{file}:{mistake}" for mistake in refusal.mistakes]
             raise CommandError("\n".join([*lines, "Nothing was changed."])) from refusal
@@ -54,11 +55,3 @@ def _summary(steps: tuple[Step, ...], *, dry_run: bool) -> str:
     changed = len(steps) - created - unchanged
     counts = f"{created} created, {changed} changed, {unchanged} unchanged."
     return f"{counts} Dry run: nothing was changed." if dry_run else counts
-
-
-def _actor() -> str:
-    """Name who ran the command, as far as the system knows."""
-    try:
-        return f"{getpass.getuser()} (apply)"
-    except (KeyError, OSError):  # a container's user id without a name
-        return "apply"

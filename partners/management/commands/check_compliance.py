@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from as2gateway.compliance.findings import Severity
 from as2gateway.compliance.profile import ProfileError
+from audit.acting import ActingCommand
+from partners.access.visibility import visible_connections
 from partners.compliance.cases import with_all
 from partners.compliance.evaluating import Judgement, judge
 from partners.compliance.profiles import catalogue
@@ -21,7 +24,7 @@ FOUND: Final = 1
 BROKEN: Final = 2
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Judge stored connections by their profiles; nothing is changed."""
 
     help = (
@@ -46,7 +49,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Judge and report."""
         try:
-            judgements = _judge(options["profile"], options["partner"])
+            judgements = _judge(
+                visible_connections(self.user), options["profile"], options["partner"]
+            )
         except (ProfileError, DatabaseError, LookupError) as error:
             raise CommandError(str(error), returncode=BROKEN) from error
         if options["json"]:
@@ -62,11 +67,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(judgements)} connections judged.")
 
 
-def _judge(profile: str | None, partner: str | None) -> list[Judgement]:
+def _judge(rows: QuerySet[Connection], profile: str | None, partner: str | None) -> list[Judgement]:
     known = catalogue().names  # also where none is asked for: a sheet may be unreadable
     if profile is not None and profile not in known:
         raise LookupError(f"There is no profile {profile}; there are {', '.join(known)}.")
-    rows = Connection.objects.all()
     if partner is not None:
         rows = rows.filter(partner__name=partner)
         if not rows.exists():

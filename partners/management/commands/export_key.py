@@ -1,6 +1,5 @@
 """``manage.py export_key``: the one way by which a private key leaves the gateway."""
 
-import getpass
 import os
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,19 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from audit.acting import ActingCommand
 from audit.recording import Subject, record
 from audit.tags import Tag
+from partners.access.visibility import visible_api_keys, visible_key_pairs
 from partners.models import APIKeyPair, KeyPair
 from partners.private_files import SECRET, FileExists, write_new
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Write a private key to a file, and an audit event that says so."""
 
     help = (
@@ -44,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Find the one key, record, write."""
-        row = _find(options)
+        row = _find(options, self.user)
         if not options["yes"]:
             raise CommandError(
                 f"This writes the private key of {row} to {options['out']}: whoever reads that "
@@ -61,8 +63,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"The private key of {row} is in {options['out']}.")
 
-    @staticmethod
-    def _write(row: KeyPair | APIKeyPair, out: Path, pem: bytes) -> None:
+    def _write(self, row: KeyPair | APIKeyPair, out: Path, pem: bytes) -> None:
         # Committed first: an event without a file is a scare, a file without an event a secret.
         with transaction.atomic():
             record(
@@ -70,19 +71,19 @@ class Command(BaseCommand):
                 Subject.of(row),
                 f"The private key of {row} was written to a file.",
                 data={"fingerprint": row.fingerprint, "file": str(out)},
-                actor=_actor(),
+                actor=self.actor,
             )
         write_new(out, pem, SECRET)
 
 
-def _find(options: dict[str, Any]) -> KeyPair | APIKeyPair:
+def _find(options: dict[str, Any], user: User) -> KeyPair | APIKeyPair:
     found: list[KeyPair | APIKeyPair] = []
     if options["organization"] is not None:
         owner = options["organization"]
-        found += KeyPair.objects.filter(organization__as2_id=owner, name=options["name"])
+        found += visible_key_pairs(user).filter(organization__as2_id=owner, name=options["name"])
     else:
         owner = options["partner"]
-        found += APIKeyPair.objects.filter(partner__name=owner, name=options["name"])
+        found += visible_api_keys(user).filter(partner__name=owner, name=options["name"])
     if len(found) != 1:
         count = "no key pair" if not found else f"{len(found)} key pairs"
         raise CommandError(f"{owner} has {count} called {options['name']}.")
@@ -96,11 +97,3 @@ def _encryption(variable: str) -> KeySerializationEncryption:
     if not passphrase:
         raise CommandError(f"The environment has no variable {variable}.")
     return BestAvailableEncryption(passphrase.encode())
-
-
-def _actor() -> str:
-    """Name who ran the command, as far as the system knows."""
-    try:
-        return f"{getpass.getuser()} (export_key)"
-    except (KeyError, OSError):  # a container's user id without a name
-        return "export_key"

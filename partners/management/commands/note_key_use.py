@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from audit.acting import ActingCommand
 from partners import api_keys
+from partners.access.visibility import visible_api_keys
 from partners.models import APIKeyState
 from partners.rollover.recording import By
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """For the program that uses the key, or for a job that reads its log."""
 
     help = (
@@ -32,10 +34,10 @@ class Command(BaseCommand):
         if moment is None or timezone.is_naive(moment) or moment > now:
             raise CommandError("--at is a time of the past with its zone: 2026-11-29T12:00:00Z.")
         try:
-            row = api_keys.find(options["key"])
+            row = api_keys.find(visible_api_keys(self.user), options["key"])
         except LookupError as error:
             raise CommandError(str(error.args[0])) from error
-        if api_keys.note_use(row, moment, options["by"], By("command")):
+        if api_keys.note_use(row, moment, options["by"], By(self.actor)):
             self.stdout.write(f"{row}: last used {moment.isoformat()}")
         else:
             self.stdout.write(f"{row}: a later use is known already")

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from audit.acting import ActingCommand
 from partners.encryption import KeyRingError
 from partners.rotation import SealedValue, sealed_values
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Rewrite what an older key of the ring sealed, so that the older key can be taken out."""
 
     help = (

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from audit.acting import ActingCommand
 from partners import exchanging
 from partners.models import Confirmation, Rollover, RolloverState
 from partners.rollover.dates import PlanError
 from partners.rollover.recording import By
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Announce the planned key pair of an organization to the connections that exchange them."""
 
     help = (
@@ -45,7 +46,7 @@ class Command(BaseCommand):
 
     def _announce(self, row: Confirmation) -> bool:
         try:
-            exchanging.announce(row, timezone.now(), By("manage.py send_certificates"))
+            exchanging.announce(row, timezone.now(), By(self.actor))
         except PlanError as error:
             self.stderr.write(str(error))
             return False

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from as2gateway.compliance.facts import Trust
@@ -13,6 +14,7 @@ from as2gateway.compliance.findings import Severity
 from as2gateway.tls.report import Report
 from as2gateway.tls.trust import parse_authorities, parse_pins
 from as2gateway.tls.verdicts import ProfileVerdict
+from audit.acting import ActingCommand, is_shell
 from partners.compliance.profiles import catalogue
 from partners.tls.asking import Limits
 from partners.tls.contexts import ClientPolicy
@@ -26,8 +28,8 @@ FOUND = 1
 COULD_NOT_RUN = 2
 
 
-class Command(BaseCommand):
-    """Test an endpoint's TLS. Hosts of one's own network may be tested, too: it is one's shell."""
+class Command(ActingCommand):
+    """Test an endpoint's TLS; the shell may test hosts of its own network, too."""
 
     help = (
         "Test which TLS versions, suites and certificate a host has. "
@@ -83,11 +85,13 @@ class Command(BaseCommand):
             raise _could_not_run(f"There is no profile {profile}; there are {names}.")
         policy = _policy(options["cafile"], options["pin"])
         limits = Limits(total=options["timeout"])
+        private = is_shell(self.user) or settings.AS2_TLS_PROBE_ALLOW_PRIVATE
         try:
             target = Target.parse(options["target"] or _public_host(profile))
             if options["no_store"]:
-                return probe(target, policy, allow_private=True, limits=limits)
-            row = run_test(target, policy, Asking("command", allow_private=True), limits)
+                return probe(target, policy, allow_private=private, limits=limits)
+            asking = Asking(self.actor, allow_private=private)
+            row = run_test(target, policy, asking, limits)
         except ProbeError as error:
             raise _could_not_run(str(error)) from error
         if row.facts is None:

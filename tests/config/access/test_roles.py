@@ -25,8 +25,13 @@ def test_every_role_is_there_after_the_migrations() -> None:
     [
         (
             Role.OPERATOR,
-            {"partners.change_connection", "as2_messages.resend_message", "audit.view_auditevent"},
-            {"auth.view_user", "partners.change_scope"},
+            {
+                "partners.change_connection",
+                "as2_messages.send_message",
+                "as2_messages.resend_message",
+                "audit.view_auditevent",
+            },
+            {"auth.view_user", "partners.change_scope", "partners.export_private_key"},
         ),
         (
             Role.PROVIDER,
@@ -35,6 +40,7 @@ def test_every_role_is_there_after_the_migrations() -> None:
                 "partners.see_everything",
                 "partners.add_connection",
                 "partners.change_keypair",
+                "as2_messages.send_message",
                 "as2_messages.download_payload",
                 "audit.view_auditevent",
                 "auth.view_user",
@@ -45,7 +51,11 @@ def test_every_role_is_there_after_the_migrations() -> None:
             {"audit.view_auditevent", "auth.view_user", "partners.view_connection"},
             {"as2_messages.download_payload", "partners.change_connection"},
         ),
-        (Role.ADMINISTRATOR, {"auth.change_user", "partners.change_scope"}, set()),
+        (
+            Role.ADMINISTRATOR,
+            {"auth.change_user", "partners.change_scope", "partners.export_private_key"},
+            set(),
+        ),
         (Role.PAYLOAD_READER, {"as2_messages.download_payload"}, {"as2_messages.view_message"}),
     ],
 )

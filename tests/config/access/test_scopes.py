@@ -129,6 +129,17 @@ def test_a_provider_s_guess_ends_like_a_row_that_does_not_exist(
                 assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("role", [Role.PROVIDER, Role.ADMINISTRATOR])
+@pytest.mark.parametrize("guess", ["nothing", "1/nothing", "9" * 30])
+def test_a_guess_that_is_no_number_is_no_row(
+    client: Client, rows: World, role: Role, guess: str
+) -> None:
+    client.force_login(world.user(role, scope=rows.own))
+    for model in OF_PARTNERS:
+        answer = client.get(f"{named(model, 'changelist')}{guess}/change/")
+        assert answer.status_code in {302, 403}, model
+
+
 @pytest.mark.parametrize("page", ["resend", "download"])
 def test_a_provider_reaches_no_door_of_another_s_message(
     provider: Client, rows: World, page: str
