@@ -136,6 +136,10 @@ format: setup  ## Lay out the code
 migrations: setup  ## Write migrations for changed models (ours is as2_messages; "messages" is Django's)
 	$(PY) manage.py makemigrations as2_messages partners audit config
 
+.PHONY: openapi
+openapi: setup  ## Write the description of the API anew (docs/openapi.json)
+	@AS2_HOME="$$(mktemp -d)" AS2_ENV_FILE= $(PY) manage.py shell -v 0 -c "import json; from config.api.assembly import description; print(json.dumps(description(), indent=1, ensure_ascii=False))" > docs/openapi.json
+
 .PHONY: clean
 clean:  ## Remove caches; keeps the environment and var/
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -3,6 +3,7 @@
 Run by every command and by ``serve``; ``manage.py check --database default`` runs all of them.
 """
 
+import ipaddress
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -52,6 +53,11 @@ def check_values(**_kwargs: Any) -> list[CheckMessage]:
     ]
     if settings.AS2_ENGINE not in ENGINES:
         found.append(Error(f"AS2_ENGINE must be one of {', '.join(ENGINES)}.", id="config.E002"))
+    for network in settings.AS2_METRICS_ALLOW:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError as error:
+            found.append(Error(f"AS2_METRICS_ALLOW: {error}.", id="config.E006"))
     return found
 
 

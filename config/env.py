@@ -38,9 +38,15 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_REQUIRE_2FA": (bool, False),
     "AS2_LOGIN_ATTEMPTS": (int, 5),
     "AS2_LOGIN_LOCK_MINUTES": (int, 15),
+    "AS2_USER": (str, ""),
+    "AS2_COMMANDS_NEED_USER": (bool, False),
     # Mail
     "EMAIL_URL": (str, ""),
     "DEFAULT_FROM_EMAIL": (str, ""),
+    # Webhooks and metrics
+    "AS2_WEBHOOK_ALLOW_PRIVATE": (bool, False),
+    "AS2_METRICS_TOKEN": (str, ""),
+    "AS2_METRICS_ALLOW": (list, []),
     # TLS
     "AS2_TLS_CERT": (str, ""),
     "AS2_TLS_CLIENT_CA": (str, ""),

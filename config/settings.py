@@ -1,5 +1,6 @@
 """Django's settings: safe for production as they stand, changed through ``config.env``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,6 +72,8 @@ CSRF_COOKIE_NAME = f"as2_csrf{_suffix}"
 AS2_REQUIRE_2FA: bool = env("AS2_REQUIRE_2FA")
 AS2_LOGIN_ATTEMPTS: int = env("AS2_LOGIN_ATTEMPTS")
 AS2_LOGIN_LOCK_MINUTES: int = env("AS2_LOGIN_LOCK_MINUTES")
+AS2_USER: str = env("AS2_USER")  # as whom commands run; "" = the shell
+AS2_COMMANDS_NEED_USER: bool = env("AS2_COMMANDS_NEED_USER")
 OTP_TOTP_ISSUER = f"AS2 gateway {_base.hostname}"
 
 # Wrong passwords: django-axes counts, config.access.lockout says how and answers.
@@ -121,6 +124,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.api.faults.Problems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -142,10 +146,15 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            # Rows of lists: those of the theme take twice as long to make.
+            "libraries": {"unfold_list": "audit.listing"},
         },
     }
 ]
+
+# One library of tags in place of another of the same name is what is wanted there.
+SILENCED_SYSTEM_CHECKS = ["templates.W003"]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -154,10 +163,14 @@ APPEND_SLASH = True
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "static/"
 # Served from where the packages are installed: nothing to collect, nothing to go stale.
 WHITENOISE_USE_FINDERS = True
+# Not among the apps, which every process loads: of it the pages need files only.
+_ninja = Path(str(getattr(find_spec("ninja"), "origin", ""))).parent
+STATICFILES_DIRS = [("ninja", _ninja / "static" / "ninja")]
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_MAX_AGE = 300
 
@@ -229,6 +242,12 @@ DEFAULT_FROM_EMAIL: str = env("DEFAULT_FROM_EMAIL") or f"as2gateway@{_base.hostn
 #: From which hour (UTC) on the day's digest goes out; None = no digest.
 AS2_DIGEST_HOUR: int | None = _hour if (_hour := env("AS2_DIGEST_HOUR")) >= 0 else None
 
+# ------------------------------------------------------------------ webhooks and metrics
+
+AS2_WEBHOOK_ALLOW_PRIVATE: bool = env("AS2_WEBHOOK_ALLOW_PRIVATE")
+AS2_METRICS_TOKEN: str = secret("AS2_METRICS_TOKEN")
+AS2_METRICS_ALLOW = [each.strip() for each in env("AS2_METRICS_ALLOW") if each.strip()]
+
 # ------------------------------------------------------------------ background work
 
 AS2_REDIS_URL: str = env("REDIS_URL")
@@ -266,6 +285,7 @@ CELERY_BEAT_SCHEDULE = {
         "messages.tasks.make_digest": 300.0,
         "messages.tasks.purge": 3600.0,
         "messages.tasks.review_refusals": 300.0,
+        "messages.tasks.note_silences": 3600.0,
         "audit.tasks.seal": 30.0,
         "config.tasks.heartbeat": HEARTBEAT_SECONDS,
         "partners.tasks.reevaluate": 86_400.0,

@@ -1,12 +1,10 @@
-"""Answering: our MDNs, made once, stored, and sent byte for byte each time (RFC 4130 §7)."""
+"""Answering: our MDNs, made once and stored, for all the times that they are sent (RFC 4130 §7)."""
 
-import datetime as dt
 import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from as2gateway.algorithms import DigestAlgorithm
@@ -19,28 +17,17 @@ from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport
 from as2gateway.policy import InboundPolicy, MDNMode, SigningKey
 from as2gateway.request import SUPPORTED_DIGESTS, AS2Request, MDNRequest
-from audit.recording import Subject, record
-from audit.tags import Tag
-from messages import backoff, failpoints, transport
-from messages.arrivals import Arrival, may_be_called
-from messages.attempting import post_options
+from messages.arrivals import Arrival
 from messages.message_ids import new_message_id
-from messages.models import MDN, Attempt, Direction, MDNState
+from messages.models import MDN, Direction, MDNState
 from messages.replies import Reply
 from messages.store import get_store
-from messages.transport import Answer, TransportError
-from partners.models import Connection
 from partners.policies import announced_features, engine_for, signing_key_for
 
 logger = logging.getLogger(__name__)
 
 #: Names the software in Reporting-UA (MDN-05).
 _PRODUCT = "as2gateway"
-#: How long an async MDN is tried (threats RC15), and the first gap.
-_GIVE_UP_AFTER = dt.timedelta(days=5)
-_FIRST_GAP = dt.timedelta(minutes=5)
-#: Statuses besides 5xx after which the same MDN may be taken later (MDN-22).
-_LATER = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,126 +105,11 @@ def answer_unknown(request: AS2Request) -> Reply:
 
 def stored_reply(mdn: MDN) -> Reply:
     """Give the MDN again that a message got before, byte for byte (REL-07)."""
-    return Reply(headers=_headers(mdn), body=b"".join(get_store().chunks(mdn.body_key)))
+    return Reply(headers=headers_of(mdn), body=b"".join(get_store().chunks(mdn.body_key)))
 
 
-def post_mdn(mdn_pk: int) -> None:
-    """Try once to post an async MDN that is due. Safe to run twice.
-
-    A crash after the POST posts the same bytes again, which is legal (threats RC14).
-    """
-    mdn = MDN.objects.filter(pk=mdn_pk, direction=Direction.OUTBOUND).first()
-    lease = dt.timedelta(seconds=settings.AS2_SEND_LEASE)
-    if mdn is None or mdn.message is None or not mdn.claim(timezone.now(), lease):
-        return
-    connection = mdn.message.connection
-    if not may_be_called(mdn.url, connection):
-        text = (
-            f"The MDN was to go to {mdn.url}, which is not a host of this connection any more. "
-            "Add the host to “hosts for async MDNs”; the partner will ask again by a resend."
-        )
-        _give_up(mdn, text)
-        return
-    attempt = Attempt(mdn=mdn, number=mdn.attempts, url=mdn.url, started_at=timezone.now())
-    try:
-        answer = _post(mdn, connection)
-    except TransportError as error:
-        _note_fault(attempt, error)
-        _try_later(mdn, attempt, error.text, None)
-    except OSError as error:
-        # Our own disk: the partner was not asked.
-        _wait_for_store(mdn, error)
-    else:
-        _note_answer(attempt, answer)
-        _settle(mdn, attempt, answer)
-    failpoints.hit("mdn.recorded")
-
-
-def _wait_for_store(mdn: MDN, error: OSError) -> None:
-    text = f"The MDN cannot be read from the store: {error}. See to its disk."
-    logger.error("%s: MDN %s cannot be read: %s", mdn.original_message_id, mdn.pk, error)
-    now = timezone.now()
-    if now - mdn.asked_at > _GIVE_UP_AFTER:
-        _give_up(mdn, text)
-    else:
-        mdn.settle(due_at=now + _FIRST_GAP, failure_text=text)
-
-
-def _post(mdn: MDN, connection: Connection) -> Answer:
-    store = get_store()
-    failpoints.hit("mdn.post")
-    options = post_options(connection, timezone.now())
-    length = store.size(mdn.body_key)
-    return transport.post(mdn.url, _headers(mdn), store.chunks(mdn.body_key), length, options)
-
-
-def _settle(mdn: MDN, attempt: Attempt, answer: Answer) -> None:
-    text = f"the partner answered {answer.status}"
-    if 200 <= answer.status < 300:  # noqa: PLR2004  any 2xx is success (MDN-21)
-        _finish(mdn, attempt)
-    elif answer.status >= 500 or answer.status in _LATER:  # noqa: PLR2004  theirs, and temporary
-        asked = backoff.retry_after(answer.headers.get("Retry-After"), timezone.now())
-        _try_later(mdn, attempt, text, asked)
-    else:
-        attempt.save()
-        _give_up(mdn, _advice(mdn, text))
-
-
-def _finish(mdn: MDN, attempt: Attempt) -> None:
-    attempt.save()
-    text = f"The MDN was taken by {mdn.url}."
-    _end(mdn, Tag.MDN_OUTBOUND_SENT, text, {"state": MDNState.SENT, "failure_text": ""})
-    logger.info("%s: MDN posted to %s", mdn.original_message_id, mdn.url)
-
-
-def _try_later(mdn: MDN, attempt: Attempt, text: str, asked: dt.timedelta | None) -> None:
-    attempt.save()
-    now = timezone.now()
-    if now - mdn.asked_at > _GIVE_UP_AFTER:
-        _give_up(mdn, _advice(mdn, f"{text}, {mdn.tries} times in {_GIVE_UP_AFTER.days} days"))
-        return
-    gap = backoff.gap(_FIRST_GAP, mdn.tries, asked)
-    mdn.settle(due_at=now + gap, failure_text=f"Not delivered yet: {text}. It is tried again.")
-    logger.warning("%s: MDN not posted, again in %s: %s", mdn.original_message_id, gap, text)
-
-
-def _give_up(mdn: MDN, text: str) -> None:
-    _end(mdn, Tag.MDN_OUTBOUND_FAILED, text, {"state": MDNState.FAILED, "failure_text": text})
-    logger.error("%s: MDN given up: %s", mdn.original_message_id, text)
-
-
-def _end(mdn: MDN, tag: Tag, text: str, changes: dict[str, Any]) -> None:
-    """Write that it will not be posted any more, unless the lease was lost over it."""
-    with transaction.atomic():
-        if mdn.settle(**changes, due_at=None, finished_at=timezone.now()):
-            record(tag, Subject.of(mdn.message or mdn), text)
-
-
-def _advice(mdn: MDN, text: str) -> str:
-    return (
-        f"The MDN could not be delivered to {mdn.url}: {text}. The message itself stays as it is. "
-        "Ask the partner to check that URL; when they resend the message, the MDN goes out again."
-    )
-
-
-def _note_fault(attempt: Attempt, error: TransportError) -> None:
-    attempt.error_class, attempt.error_text = error.error_class, error.text
-    _note_connection(attempt, error.facts)
-
-
-def _note_answer(attempt: Attempt, answer: Answer) -> None:
-    attempt.http_status = answer.status
-    _note_connection(attempt, answer.facts)
-
-
-def _note_connection(attempt: Attempt, facts: transport.Facts) -> None:
-    attempt.ended_at = timezone.now()
-    attempt.peer = facts.peer
-    attempt.tls_version, attempt.tls_suite = facts.tls_version, facts.tls_suite
-    attempt.tls_fingerprint = facts.tls_fingerprint
-
-
-def _headers(mdn: MDN) -> Headers:
+def headers_of(mdn: MDN) -> Headers:
+    """The header fields of a stored MDN."""
     return Headers(tuple((str(name), str(value)) for name, value in mdn.headers))
 
 

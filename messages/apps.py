@@ -18,6 +18,10 @@ class MessagesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and arm the failpoints of a test; production refuses those."""
+        """Register the checks and what tells webhooks; arm the failpoints of a test."""
+        from audit.recording import recorded  # noqa: PLC0415 - models exist only from here on
+        from messages.webhooks.noting import note  # noqa: PLC0415 - the same
+
+        recorded.connect(note)
         checks.register()
         failpoints.arm(settings.AS2_FAILPOINTS)

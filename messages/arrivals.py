@@ -1,6 +1,7 @@
 """Arrivals: a message at the door, from a partner we know, before anything in it is believed."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from as2gateway import names
 from as2gateway.headers import Headers
 from as2gateway.policy import InboundPolicy, MDNMode
-from as2gateway.request import AS2Request
+from as2gateway.request import AS2Request, MDNRequest
 from messages.arriving_tls import NOT_KNOWN, ArrivingTLS
 from messages.models import Direction
 from messages.store import Writer
@@ -18,6 +19,9 @@ from partners.policies import find_connection, inbound_policy
 
 #: Characters of a URL that an MDN row takes; PostgreSQL refuses the whole row for one more.
 _MOST_URL = 2000
+
+#: A scheme other than HTTP's; digits after the colon are a port, and no scheme stands before it.
+_BY_OTHER_MEANS = re.compile(r"\s*(?!https?:)[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,22 @@ class Arrival:
         return self.request.message_id or f"sha256:{self.wire_sha256}"
 
     @property
+    def asked(self) -> MDNRequest | None:
+        """The MDN that is asked for; None also if it is wanted by mail, which nothing sends here.
+
+        A quirk has that one go with the answer (HDR-25).
+        """
+        return None if self._wants_mail else self.request.mdn
+
+    @property
+    def _wants_mail(self) -> bool:
+        wanted = self.request.mdn is not None and _BY_OTHER_MEANS.match(self.request.mdn.url)
+        return bool(wanted) and not self.policy.quirks.mdn_instead_of_mail
+
+    @property
     def mdn_mode(self) -> MDNMode:
         """How the partner is answered."""
-        if self.request.mdn is None:
+        if self.asked is None:
             return MDNMode.NONE
         return MDNMode.ASYNC if self.mdn_url else MDNMode.SYNC
 
@@ -72,9 +89,15 @@ class Arrival:
         notes = []
         if self.request.message_id is None:
             notes.append("the message has no Message-ID; the digest of its body stands in for it")
-        if self.request.mdn and self.request.mdn.url and not self.mdn_url:
+        if self.request.mdn and self._wants_mail:
             notes.append(
-                f"the MDN was asked for at {self.request.mdn.url[:200]}, which is not a host of "
+                f"an MDN was asked for at {self.request.mdn.url[:200]}, and only HTTP is spoken "
+                "here: the message was taken without one. If the partner wants it in the answer, "
+                "set “MDN instead of mail”"
+            )
+        if self.asked and self.asked.url and not self.mdn_url:
+            notes.append(
+                f"the MDN was asked for at {self.asked.url[:200]}, which is not a host of "
                 "this connection: it was the answer to the request instead. If the partner is "
                 "right, add that host to “hosts for async MDNs”"
             )
@@ -105,7 +128,7 @@ class Arrival:
             "wire_size": raw.size,
             "wire_sha256": raw.sha256,
             "mdn_mode": self.mdn_mode,
-            "mdn_signed": bool(self.request.mdn and self.request.mdn.signed),
+            "mdn_signed": bool(self.asked and self.asked.signed),
         }
 
 

@@ -1,7 +1,7 @@
 """Attempting: one POST of a message that is built, with the row that tells of it."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,14 +11,17 @@ from django.utils import timezone
 
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
+from audit.inserting import insert
+from audit.updating import update
 from messages import mdns, outcomes, resuming, transport
-from messages.claims import Claim, LeaseLost
+from messages.claims import LeaseLost, keep
 from messages.failpoints import hit
+from messages.lines import Kept
 from messages.models import Attempt, ErrorClass, Message
 from messages.outcomes import Outcome
 from messages.resuming import NextPart, StillBusy
 from messages.store import get_store
-from messages.transport import Answer, PostOptions, TransportError
+from messages.transport import Answer, PostOptions, StaleLine, TransportError
 from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.tls.contexts import TLSSettingsError, connection_context
@@ -38,49 +41,60 @@ class Tried:
 
     def write_down(self) -> None:
         """End the row, unless another worker has, who took us for dead."""
-        open_rows = Attempt.objects.filter(pk=self.row.pk, ended_at__isnull=True)
-        open_rows.update(ended_at=timezone.now(), **self.columns)
+        open_row = {"pk": self.row.pk, "ended_at": None}
+        update(Attempt, open_row, {"ended_at": timezone.now(), **self.columns})
 
 
-def attempt(claim: Claim, built: dict[str, object]) -> Tried:
+def attempt(message: Message, built: dict[str, object], kept: Kept | None = None) -> Tried:
     """POST the stored bytes once; ``built`` is what the row must say of them first.
 
-    Raises LeaseLost.
+    ``kept`` is the connection of the POST before. Raises LeaseLost.
     """
-    message = claim.message
     row = _begin(message, built)
     try:
-        answer = _post(claim)
+        answer = _post(message, kept)
     except StillBusy as busy:
         columns: dict[str, Any] = {"error_class": busy.error_class, "error_text": busy.text}
         return Tried(outcomes.of_busy(busy), row, {**asdict(busy.facts), **columns})
     except TransportError as error:
         columns = {"error_class": error.error_class, "error_text": error.text}
-        return Tried(outcomes.of_fault(error), row, {**asdict(error.facts), **columns})
+        of = outcomes.of_stale if isinstance(error, StaleLine) else outcomes.of_fault
+        return Tried(of(error), row, {**asdict(error.facts), **columns})
     except (LeaseLost, OSError, KeyRingError) as fault:
         # Our own disk, or key ring: the partner had no part in it.
         Tried(None, row, {"error_class": ErrorClass.LOST, "error_text": str(fault)}).write_down()
         raise
     hit("tx.answered")
-    outcome = _judge(answer, message)
     columns = {"http_status": answer.status, **asdict(answer.facts)}
+    outcome = _judge(answer, message, Tried(None, row, columns).write_down)
     if outcome is not None and outcome.error_class is not None:
         columns |= {"error_class": outcome.error_class, "error_text": outcome.text}
     return Tried(outcome, row, columns)
 
 
-def _post(claim: Claim) -> Answer:
-    options = _message_options(claim.message.connection)
-    part = resuming.next_part(claim.message, options)
-    answer = _post_part(claim, part, options)
+def _post(message: Message, kept: Kept | None) -> Answer:
+    options = _message_options(message.connection)
+    if _may_share(message):
+        options = replace(options, kept=kept)
+    part = resuming.next_part(message, options)
+    answer = _post_part(message, part, options)
     if part.offset and resuming.was_wrong_part(answer):
-        answer = _post_part(claim, resuming.whole(claim.message), options)
+        answer = _post_part(message, resuming.whole(message), options)
     return answer
 
 
-def _post_part(claim: Claim, part: NextPart, options: PostOptions) -> Answer:
-    message = claim.message
-    body = _posted(part.of(claim.keep(get_store().chunks(message.wire_key))))
+def _may_share(message: Message) -> bool:
+    """Whether a message may go over the connection of the one before it.
+
+    Not if a second copy would harm, as by a partner who does not know it by its Message-ID, nor if
+    nothing but the status shows that an answer is that of this message.
+    """
+    needs = message.connection.needs
+    return not (needs.http_1_0 or needs.new_message_id) and message.mdn_mode != MDNMode.NONE
+
+
+def _post_part(message: Message, part: NextPart, options: PostOptions) -> Answer:
+    body = _posted(part.of(keep(message, get_store().chunks(message.wire_key))))
     # No "Connection: close": some products send their async MDN only while the connection of the
     # request is open (conformance, hostile input 43).
     return transport.post(message.connection.url, part.headers, body, part.length, options)
@@ -120,22 +134,27 @@ def _posted(chunks: Iterator[bytes]) -> Iterator[bytes]:
     hit("tx.posted")
 
 
-def _judge(answer: Answer, message: Message) -> Outcome | None:
+def _judge(answer: Answer, message: Message, end: Callable[[], None]) -> Outcome | None:
+    """Say what an answer means; ``end`` writes down that the attempt has ended, if an MDN did."""
     if is_mdn(answer.headers, answer.body[:_HEAD]):
-        return _judge_mdn(answer, message)
+        return _judge_mdn(answer, message, end)
     return outcomes.of_answer(answer, MDNMode(message.mdn_mode), timezone.now())
 
 
-def _judge_mdn(answer: Answer, message: Message) -> Outcome | None:
+def _judge_mdn(answer: Answer, message: Message, end: Callable[[], None]) -> Outcome | None:
     address = answer.facts.peer.rpartition(":")[0].strip("[]") or None
     if not answer.succeeded:
         # What the MDN says is for the operator; the transport has failed all the same (SND-08).
         mdn = mdns.keep_as_information(answer.headers, answer.body, address, message)
         outcome = outcomes.of_answer(answer, MDNMode(message.mdn_mode), timezone.now())
         return outcomes.with_mdn(outcome, mdn)
-    mdn = mdns.take_mdn(answer.headers, answer.body, address, for_message=message)
+    post = mdns.Post(message, end)
+    mdn = mdns.take_mdn(answer.headers, answer.body, address, post)
+    if post.decided:
+        return None
     message.refresh_from_db(fields=["decided_by_mdn"])
-    if message.decided_by_mdn:
+    if message.decided_by_mdn:  # by another MDN, which was faster than this answer
+        end()
         return None
     return outcomes.of_useless_mdn(mdn)
 
@@ -154,13 +173,14 @@ def _begin(message: Message, built: dict[str, Any]) -> Attempt:
                 error_class=ErrorClass.LOST,
                 error_text="the process that sent it ended before the answer was recorded",
             )
-        attempt = Attempt.objects.create(
+        attempt = Attempt(
             message=message,
             number=message.attempts,
             url=message.connection.url,
             started_at=now,
             sent_as=message.message_id if message.connection.needs.new_message_id else "",
         )
+        insert(attempt)
     if replaced:
         get_store().delete(replaced)
     return attempt

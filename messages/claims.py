@@ -9,43 +9,25 @@ dead partner must not keep all workers waiting for it (threats SD12).
 import datetime as dt
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db import connection as database
+from django.db.models import BigAutoField, DateTimeField, F, Subquery
 from django.utils import timezone
 
+from audit.durability import unhurried
+from audit.reading import Prepared
 from messages.dispatch import wake_send
-from messages.literals import Literal
-from messages.models import Attempt, Direction, Message, State
-from messages.models.attempts import AWAY
+from messages.models import Direction, Message, State
 from messages.models.messages import OPEN_OUTBOUND
 from messages.models.work import Work
+from messages.resting import Absence, absence
 from partners.models import Connection, ConnectionState
-
-#: How long a connection rests after an attempt that did not reach the partner's server.
-REST = dt.timedelta(minutes=1)
-#: The longest such rest, and for how long an absence is remembered: longer than any rest.
-_LONGEST_REST = dt.timedelta(minutes=30)
-_REMEMBERED = dt.timedelta(hours=1)
+from partners.remembered import rows
 
 
 class LeaseLost(Exception):
     """Another worker has the row now, or an MDN has settled it: nothing is to be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A message that is ours for one attempt."""
-
-    message: Message
-    #: no other message of the connection could start beside it: ring for the next one afterwards
-    last_slot: bool
-
-    def keep(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass chunks on and keep the message meanwhile. Raises LeaseLost."""
-        return keep(self.message, chunks)
 
 
 def keep(row: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -76,28 +58,35 @@ def lease() -> dt.timedelta:
     return dt.timedelta(seconds=settings.AS2_SEND_LEASE)
 
 
-def claim(message_pk: int, now: dt.datetime) -> Claim | None:
+def claim(message_pk: int, now: dt.datetime) -> Message | None:
     """Take a message for one attempt; None if it is not due, or its connection may not send now.
 
     A connection that is not active parks its messages: they stay due, and flow when it is resumed.
     """
-    due = Message.objects.filter(pk=message_pk, direction=Direction.OUTBOUND, due_at__lte=now)
-    active = due.filter(connection__state=ConnectionState.ACTIVE)
-    connection_pk = active.values_list("connection_id", flat=True).first()
-    if connection_pk is None:
+    found = _ready.first(pk=message_pk, now=now)
+    if found is None:
         return None
+    connection = rows.known_connection(found[0])
     message = Message(pk=message_pk)
-    with transaction.atomic():
-        rows = Connection.objects.select_related("organization", "partner")
-        connection = rows.select_for_update(of=("self",), no_key=True).get(pk=connection_pk)
-        absence = _absence(connection, now)
-        if absence is not None and now < absence.until and _put_off(due, absence):
+    # The row of the attempt comes next, and that one's commit waits for the disk.
+    with unhurried():
+        if database.features.has_select_for_update:  # SQLite has one writer at a time anyway
+            _lock.rows(pk=connection.pk)
+        away = absence(connection, now)
+        if away is not None and now < away.until and _put_off(message_pk, away, now):
             return None
-        free = _free_slots(message, connection, now, alone=absence is not None)
-        if free < 1 or not message.claim(now, lease(), state=State.SENDING):
+        if not _is_free(message, connection, now, alone=away is not None):
+            return None
+        if not message.claim(now, lease(), state=State.SENDING):
             return None
     message.connection = connection
-    return Claim(message, last_slot=free == 1)
+    return message
+
+
+def next_due(message_pk: int) -> int | None:
+    """Find the oldest message that is due on the same connection; its key."""
+    found = _next.first(pk=message_pk, now=timezone.now())
+    return found[0] if found else None
 
 
 def wake_next(connection_pk: int) -> None:
@@ -107,61 +96,76 @@ def wake_next(connection_pk: int) -> None:
     )
     pk = due.order_by("pk").values_list("pk", flat=True).first()
     if pk is not None:
-        wake_send(pk)
+        wake_send(pk, connection_pk)
 
 
-@dataclass(frozen=True, slots=True)
-class _Absence:
-    """A partner that did not answer lately, and has not since: until when it rests, and why."""
+_PK, _TIME = BigAutoField(), DateTimeField()
 
-    until: dt.datetime
-    text: str
+#: The connection of a message that may be sent.
+_ready = Prepared(
+    lambda pk, now: (
+        Message.objects.filter(
+            pk=pk,
+            direction=Direction.OUTBOUND,
+            due_at__lte=now,
+            connection__state=ConnectionState.ACTIVE,
+        )
+        .order_by()
+        .values_list("connection_id")[:1]
+    ),
+    pk=_PK,
+    now=_TIME,
+)
+_lock = Prepared(
+    lambda pk: (
+        Connection.objects.filter(pk=pk).order_by().select_for_update(no_key=True).values_list("pk")
+    ),
+    pk=_PK,
+)
+_next = Prepared(
+    lambda pk, now: (
+        Message.objects.filter(
+            connection_id=Subquery(
+                Message.objects.filter(pk=pk).order_by().values("connection_id")
+            ),
+            state__in=OPEN_OUTBOUND,
+            due_at__lte=now,
+        )
+        .order_by("pk")
+        .values_list("pk")[:1]
+    ),
+    pk=_PK,
+    now=_TIME,
+)
+#: Those of a connection that are being sent.
+_sending = Prepared(
+    lambda connection, now: (
+        Message.objects.filter(connection_id=connection, state=State.SENDING, due_at__gt=now)
+        .order_by()
+        .values_list("pk")
+    ),
+    connection=_PK,
+    now=_TIME,
+)
 
 
-def _absence(connection: Connection, now: dt.datetime) -> _Absence | None:
-    """Say whether a partner is away. Not if the connection has been changed since.
-
-    It rests twice as long as it made us wait: with hundreds of messages for it, a partner that
-    takes connections and never answers would hold a worker all the time otherwise.
-    """
-    # The sum keeps SQLite from reading all messages of the connection instead of the few faults.
-    faults = Attempt.objects.annotate(of=F("message__connection_id") + 0).filter(
-        of=connection.pk,
-        error_class__in=[Literal(each.value) for each in AWAY],
-        ended_at__gt=max(now - _REMEMBERED, connection.updated_at),
-    )
-    columns = ("started_at", "ended_at", "error_text")
-    latest = faults.order_by("-ended_at").values_list(*columns).first()
-    if latest is None or latest[1] is None:
-        return None
-    started, ended, text = latest
-    answered = Attempt.objects.filter(
-        message__connection=connection, http_status__isnull=False, ended_at__gt=started
-    )
-    if answered.exists():
-        return None
-    rest = min(max(REST, 2 * (ended - started)), _LONGEST_REST)
-    return _Absence(ended + rest, text)
-
-
-def _put_off(due: QuerySet[Message], absence: _Absence) -> bool:
+def _put_off(message_pk: int, away: Absence, now: dt.datetime) -> bool:
     """Let a message wait for the end of the rest, unless an operator sends it again."""
-    text = f"Waits since the partner could not be reached a moment ago: {absence.text}."
+    due = Message.objects.filter(pk=message_pk, due_at__lte=now)
     others = due.exclude(attempts__gt=0, forgiven_attempts=F("attempts"))
-    changes = {"failure_code": "resting", "failure_text": text}
-    return others.update(due_at=absence.until, **changes) > 0
+    changes = {"failure_code": "resting", "failure_text": away.words}
+    return others.update(due_at=away.until, **changes) > 0
 
 
-def _free_slots(message: Message, connection: Connection, now: dt.datetime, *, alone: bool) -> int:
-    """How many messages of the connection may start now, this one being next in line.
+def _is_free(message: Message, connection: Connection, now: dt.datetime, *, alone: bool) -> bool:
+    """Whether a message of the connection may start now, this one being next in line.
 
     One that goes ``alone`` finds out whether a partner is back.
     """
-    ours = Message.objects.filter(connection=connection)
     if not connection.ordered:
         most = 1 if alone else connection.parallel
-        return most - ours.filter(state=State.SENDING, due_at__gt=now).count()
+        return len(_sending.rows(connection=connection.pk, now=now)) < most
     # Whatever is open goes first, also while it waits for its MDN or for its next attempt. What
     # has failed does not stand in the way: it is the operator's.
-    older = ours.filter(state__in=OPEN_OUTBOUND, pk__lt=message.pk)
-    return 0 if older.exists() else 1
+    ours = Message.objects.filter(connection=connection)
+    return not ours.filter(state__in=OPEN_OUTBOUND, pk__lt=message.pk).exists()

@@ -28,6 +28,7 @@ from messages import (
     exchanges,
     failpoints,
     verdicts,
+    weaknesses,
     wrapped_keys,
 )
 from messages.answering import Draft
@@ -96,7 +97,7 @@ def _forget(files: Iterable[Writer]) -> None:
 def _draft(
     arrival: Arrival, judgement: Judgement, stack: ExitStack
 ) -> tuple[Draft | None, Writer | None]:
-    asked = arrival.request.mdn
+    asked = arrival.asked
     if asked is None:
         return None, None
     draft = answering.draft(arrival, asked, judgement.facts, judgement.error or judgement.warning)
@@ -117,7 +118,7 @@ def _write_rows(
     if draft is not None and body is not None:
         mdn = insert(MDN(message=message, body_key=body.key, **draft.fields(arrival)))
         if mdn.due_at is not None:
-            dispatch.wake_mdn(mdn.pk)
+            dispatch.wake_mdn(mdn.pk, message.connection_id)
     if message.state == State.ACCEPTED:
         tag, text = Tag.MESSAGE_INBOUND_ACCEPTED, f"Accepted from {message.partner_name}."
     else:
@@ -149,9 +150,16 @@ def _queue_deliveries(arrival: Arrival, message: Message) -> None:
         _hold_deliveries(rows, message, replayed)
         return
     for row in rows:
-        row.due_at = arrival.now
-    for row in rows:
-        dispatch.wake_delivery(insert(row).pk)
+        _begin(row, arrival)
+
+
+def _begin(row: Delivery, arrival: Arrival) -> None:
+    """Write a delivery down, and call a worker if there is something to do for it."""
+    for name, value in delivering.start_of(row.route, arrival.now).items():
+        setattr(row, name, value)
+    insert(row)
+    if row.due_at is not None:
+        dispatch.wake_delivery(row.pk)
 
 
 def _hold_deliveries(rows: list[Delivery], message: Message, replayed: str) -> None:
@@ -174,7 +182,7 @@ def _columns(arrival: Arrival, judgement: Judgement, document: edi.EDIFacts) -> 
     columns = _columns_of_facts(facts) | {
         "due_at": None,
         "finished_at": arrival.now,
-        "notes": [*arrival.notes, *facts.notes],
+        "notes": [*arrival.notes, *facts.notes, *weaknesses.of_layers(facts.layers)],
         "settings": snapshot(arrival.connection, arrival.policy),
     }
     if facts.content_type:

@@ -1,5 +1,7 @@
 """Delivering: hand an accepted payload to the business side, into a folder of the inbox.
 
+What the business side fetches by itself is only begun here: see ``pulling``.
+
 A delivery has two steps, and the row knows between them. First the payload is copied beside its
 target under a hidden name, checked and made durable. Then that file is renamed. A crash before the
 row is ``prepared`` copies again over nothing that anybody has seen; a crash after it renames, or
@@ -13,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -26,8 +28,9 @@ from messages import backoff, claims, failpoints
 from messages.claims import LeaseLost
 from messages.models import Delivery, DeliveryState, Message
 from messages.safe_names import folder_name, marked_file_name
-from messages.store import CHUNK, get_store, sync_directory
-from partners.models import Connection
+from messages.store import CHUNK, get_store
+from messages.syncing import sync_directory
+from partners.models import Connection, Route
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,9 @@ _TOGETHER = 4 * 1024 * 1024
 _UNUSED = ("message__headers", "message__settings", "message__notes", "message__mics")
 #: Hexadecimal digits of the store's name for a payload, which tell files of one name apart.
 _PAYLOAD_NAME = slice(-len("x" * 32 + ".payload"), -len(".payload"))
+
+
+_Keeper = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 class DeliveryHeld(Exception):
@@ -61,15 +67,23 @@ def deliveries_of(message: Message, connection: Connection) -> list[Delivery]:
     """Make the rows that hand over what was accepted, not saved yet: one for each document."""
     if not message.attachments:
         target = target_of(connection, message.filename, message.payload_key)
-        return [Delivery(message=message, target=target)]
+        return [Delivery(message=message, route=connection.delivery, target=target)]
     return [
         Delivery(
             message=message,
+            route=connection.delivery,
             attachment=number,
             target=target_of(connection, one.filename, message.payload_key, number),
         )
         for number, one in enumerate(message.kept_attachments, start=1)
     ]
+
+
+def start_of(route: str, now: dt.datetime) -> dict[str, Any]:
+    """Columns of a delivery that begins: due at once, or waiting to be fetched."""
+    if route == Route.PULL:
+        return {"state": DeliveryState.WAITING, "due_at": None}
+    return {"state": DeliveryState.QUEUED, "due_at": now}
 
 
 def deliver(delivery_pk: int) -> None:
@@ -81,36 +95,47 @@ def deliver(delivery_pk: int) -> None:
     _hand_over([delivery])
 
 
-def deliver_due() -> int:
-    """Try once to hand over what has waited longest, many small payloads at a time; how many.
+class HandedOver(NamedTuple):
+    """How many payloads were tried, and whether more may be due."""
+
+    tried: int
+    more: bool
+
+
+def deliver_due() -> HandedOver:
+    """Try once to hand over what has waited longest, many small payloads at a time.
 
     Together they cost a few commits and one pass over each folder, not some for each of them.
     """
-    batch = _claim_due(timezone.now())
+    batch, more = _claim_due(timezone.now())
     _hand_over(batch)
-    return len(batch)
+    return HandedOver(len(batch), more)
 
 
-def _claim_due(now: dt.datetime) -> list[Delivery]:
-    """Take small payloads until they are many or large together, or else one large one."""
+def _claim_due(now: dt.datetime) -> tuple[list[Delivery], bool]:
+    """Take small payloads until they are many or large together, or else one large one.
+
+    Says, too, whether any were left, as far as was looked.
+    """
     with transaction.atomic():
         due = Delivery.objects.due(now).filter(state=DeliveryState.QUEUED)
         # Another worker takes others; SQLite has one writer at a time anyway.
         rows = due.select_related("message").defer(*_UNUSED)
         rows = rows.select_for_update(skip_locked=True, of=("self",))
         batch: list[Delivery] = []
-        size = 0
-        for row in rows[:_BATCH]:
+        size, found = 0, list(rows[:_BATCH])
+        for row in found:
             size += row.message.payload_size or 0
             if batch and size > _TOGETHER:
                 break
             batch.append(row)
-        ours = Delivery.objects.filter(pk__in=[row.pk for row in batch])
         until = now + claims.lease()
-        ours.update(due_at=until, attempts=F("attempts") + 1)
+        if batch:
+            ours = Delivery.objects.filter(pk__in=[row.pk for row in batch])
+            ours.update(due_at=until, attempts=F("attempts") + 1)
     for row in batch:
         row.due_at, row.attempts = until, row.attempts + 1
-    return batch
+    return batch, len(batch) < len(found) or len(found) == _BATCH
 
 
 def _hand_over(batch: list[Delivery]) -> None:
@@ -160,8 +185,8 @@ def release(delivery: Delivery, actor: str) -> bool:
     """Let an operator queue a held delivery again; False if it is not held any more."""
     with transaction.atomic():
         held = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.HELD)
-        changes = {"state": DeliveryState.QUEUED, "due_at": timezone.now(), "failure_text": ""}
-        if held.update(**changes) == 0:
+        changes = start_of(delivery.route, timezone.now())
+        if held.update(**changes, failure_text="") == 0:
             return False
         subject, text = Subject.of(delivery.message), f"Released the delivery to {delivery.target}."
         record(Tag.DELIVERY_FOLDER_RETRY, subject, text, actor=actor)
@@ -189,17 +214,26 @@ def _prepare(delivery: Delivery) -> None:
 
 
 def _copy(delivery: Delivery, copy: Path) -> None:
-    message, digest = delivery.message, hashlib.sha256()
-    with _stored_payload(message) as payload, copy.open("xb") as file:
-        read = partial(payload.read, CHUNK)
+    with copy.open("xb") as file:
         # A large payload takes longer than a lease where the inbox is slow.
-        chunks = _digested(claims.keep(delivery, iter(read, b"")), digest.update)
-        for piece in _document(delivery, chunks):
+        for piece in read_document(delivery, partial(claims.keep, delivery)):
             file.write(piece)
-        for _ in chunks:
-            pass  # what follows an attachment counts for the digest too
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_document(delivery: Delivery, keep: _Keeper = iter) -> Iterator[bytes]:
+    """Read what is to be handed over from the store; ``keep`` passes on what is read.
+
+    Raises DeliveryHeld if the payload is gone or, once all of it was read, if it has changed.
+    """
+    message, digest = delivery.message, hashlib.sha256()
+    with _stored_payload(message) as payload:
+        read = partial(payload.read, CHUNK)
+        chunks = _digested(keep(iter(read, b"")), digest.update)
+        yield from _document(delivery, chunks)
+        for _ in chunks:
+            pass  # what follows an attachment counts for the digest too
     if digest.hexdigest() != message.payload_sha256:
         # Bit rot (threats IN14): what was acknowledged is not what lies there now.
         raise DeliveryHeld(

@@ -3,8 +3,9 @@
 A lost call costs the seconds until the sweep, never a message. So no fault of the broker may
 reach the caller, who has just committed a document (threats IN1).
 
-A worker that is called for a delivery hands over whatever else is due (``delivering.deliver_due``).
-So a process that has just called one does not call for each of the next hundred: ``Bell``.
+A worker that is called for a delivery hands over whatever else is due (``delivering.deliver_due``),
+and one that is called for a message, or an MDN, sends what else is due on its connection. So a
+process that has just called one does not call for each of the next hundred: ``Bell``.
 """
 
 import logging
@@ -30,16 +31,20 @@ class Wake(StrEnum):
     POST_MDN = "messages.tasks.post_mdn"
     DELIVER = "messages.tasks.deliver"
     PROCESS = "messages.tasks.process"
+    POST_EVENT = "messages.tasks.post_event"
 
 
-def wake_send(pk: int) -> None:
-    """Let a worker send the message now, if it is due, once this transaction is committed."""
-    _after_commit(Wake.SEND, pk)
+def wake_send(pk: int, connection_pk: int) -> None:
+    """Let a worker send the message now, if it is due, once this transaction is committed.
+
+    It goes on with others that are due on the same connection.
+    """
+    _after_commit(Wake.SEND, pk, sendings.of(connection_pk).ring)
 
 
-def wake_mdn(pk: int) -> None:
-    """Let a worker post the async MDN now."""
-    _after_commit(Wake.POST_MDN, pk)
+def wake_mdn(pk: int, connection_pk: int) -> None:
+    """Let a worker post the async MDN now, and others that are due on the same connection."""
+    _after_commit(Wake.POST_MDN, pk, mdns.of(connection_pk).ring)
 
 
 def wake_delivery(pk: int) -> None:
@@ -48,8 +53,13 @@ def wake_delivery(pk: int) -> None:
 
 
 def wake_processing(pk: int) -> None:
-    """Let a worker process the stored request of the message now."""
-    _after_commit(Wake.PROCESS, pk)
+    """Let a worker process the stored request of the message now, and whatever others wait."""
+    _after_commit(Wake.PROCESS, pk, readings.ring)
+
+
+def wake_event(pk: int) -> None:
+    """Let a worker post the event to its webhook now."""
+    _after_commit(Wake.POST_EVENT, pk)
 
 
 def ring(task: Wake, pk: int) -> bool:
@@ -65,14 +75,12 @@ def ring(task: Wake, pk: int) -> bool:
 class Bell:
     """Rings for work of which a worker does all that is due: at once, then not for a moment.
 
-    Who comes within ``GAP`` seconds of a call is called for by the next one, at the end of them.
+    Who comes within ``gap`` seconds of a call is called for by the next one, at the end of them.
     Should the process end before that, the sweep makes it good.
     """
 
-    #: Seconds; short beside what a document needs to be handed over, long beside a call.
-    GAP = 0.1
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, gap: float = 0.3) -> None:
+        self.gap = gap
         self._clock = clock
         self._lock = threading.Lock()
         self._rung = float("-inf")
@@ -83,7 +91,7 @@ class Bell:
         with self._lock:
             if self._waiting:
                 return
-            wait = self._rung + self.GAP - self._clock()
+            wait = self._rung + self.gap - self._clock()
             self._waiting = wait > 0
             self._rung = self._clock()
         if wait > 0:
@@ -100,8 +108,26 @@ class Bell:
         ring(task, pk)
 
 
+#: Seconds until one more worker is called for a connection that has several of a kind to send.
+_NEXT_WORKER = 0.1
+
+
+class Bells:
+    """A bell for each connection, since a worker that is called for one sends for that one."""
+
+    def __init__(self) -> None:
+        self._bells: dict[int, Bell] = {}
+
+    def of(self, connection_pk: int) -> Bell:
+        """Return the bell of a connection."""
+        return self._bells.setdefault(connection_pk, Bell(gap=_NEXT_WORKER))
+
+
 #: of this process
 deliveries = Bell()
+readings = Bell()
+sendings = Bells()
+mdns = Bells()
 
 
 def _after_commit(task: Wake, pk: int, how: Callable[[Wake, int], object] = ring) -> None:

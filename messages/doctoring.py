@@ -34,6 +34,7 @@ from messages.models import MDN, Direction, Message
 from messages.store import get_store
 from messages.verdicts import check_signer_in_date
 from messages.wire import payload_info
+from partners.access.visibility import BY_CONNECTION, Anybody, limit, visible_key_pairs
 from partners.models import Connection, KeyPair, PartnerCertificate
 from partners.parsed import parse_certificate, private_key_of
 from partners.policies import (
@@ -57,10 +58,13 @@ class Examined:
     diagnosis: Diagnosis
 
 
-def diagnose(message: Message, now: dt.datetime) -> Examined:
-    """Examine a received message, or the last MDN for one of ours. Raises NothingToExamine."""
+def diagnose(message: Message, now: dt.datetime, user: Anybody) -> Examined:
+    """Examine a received message, or the last MDN for one of ours. Raises NothingToExamine.
+
+    Only certificates and keys that the user may see are tried: findings name them.
+    """
     if message.direction == Direction.OUTBOUND:
-        return _diagnose_mdn(message, now)
+        return _diagnose_mdn(message, now, user)
     if not message.raw_key:
         raise NothingToExamine("its request is not kept: nothing was wrong with it, or it is old")
     _check_stored(message.raw_key)
@@ -75,8 +79,8 @@ def diagnose(message: Message, now: dt.datetime) -> Examined:
     )
     verifying = {certificate.der for certificate in policy.verify_with}
     spares = Spares(
-        tuple(spare_certificates(message.connection, verifying, now)),
-        tuple(spare_keys(message.connection, policy, now)),
+        tuple(spare_certificates(message.connection, verifying, now, user)),
+        tuple(spare_keys(message.connection, policy, now, user)),
     )
     diagnosis = examine(specimen, spares)
     if diagnosis.fault is None:
@@ -94,7 +98,7 @@ def _second_look(specimen: Specimen, now: dt.datetime) -> Diagnosis:
     return Diagnosis(None)
 
 
-def _diagnose_mdn(message: Message, now: dt.datetime) -> Examined:
+def _diagnose_mdn(message: Message, now: dt.datetime, user: Anybody) -> Examined:
     row = message.mdns.exclude(body_key="").order_by("-created_at", "-pk").first()
     if row is None:
         raise NothingToExamine("no MDN has come for it")
@@ -113,15 +117,16 @@ def _diagnose_mdn(message: Message, now: dt.datetime) -> Examined:
         policy=as_built(message.as2_from, message.as2_to, message.settings),
     )
     verifying = {certificate.der for certificate in expected.certificates}
-    spares = Spares(tuple(spare_certificates(message.connection, verifying, now)))
+    spares = Spares(tuple(spare_certificates(message.connection, verifying, now, user)))
     return Examined("the MDN that came last", examine_mdn(specimen, spares))
 
 
 def spare_certificates(
-    connection: Connection, verifying: set[bytes], now: dt.datetime
+    connection: Connection, verifying: set[bytes], now: dt.datetime, user: Anybody
 ) -> Iterator[SpareCertificate]:
     """Certificates of the same partner that its messages are not verified with."""
-    rows = PartnerCertificate.objects.filter(connection__partner=connection.partner)
+    theirs = PartnerCertificate.objects.filter(connection__partner=connection.partner)
+    rows = limit(theirs, user, BY_CONNECTION)
     seen = set(verifying)
     for row in rows.select_related("connection__organization", "connection__partner"):
         certificate = parse_certificate(bytes(row.certificate))
@@ -131,11 +136,11 @@ def spare_certificates(
 
 
 def spare_keys(
-    connection: Connection, policy: InboundPolicy, now: dt.datetime
+    connection: Connection, policy: InboundPolicy, now: dt.datetime, user: Anybody
 ) -> Iterator[SpareKey]:
     """Key pairs of this installation that this connection's messages are not decrypted with."""
     seen: set[Certificate] = {key.certificate for key in policy.decrypt_with}
-    for pair in KeyPair.objects.exclude(certificate=b"").select_related("organization"):
+    for pair in visible_key_pairs(user).exclude(certificate=b"").select_related("organization"):
         certificate = parse_certificate(bytes(pair.certificate))
         if certificate in seen:
             continue

@@ -4,10 +4,12 @@ RFC 4130 §5.5, conformance REL-06 to REL-10, threats R17 and R18. Only an accep
 its Message-ID; what failed is simply read anew.
 """
 
+import datetime as dt
 import logging
+from dataclasses import replace
 
+from django.db import IntegrityError, transaction
 from django.db import connection as database
-from django.db import transaction
 from django.db.models import F
 
 from as2gateway.algorithms import DigestAlgorithm
@@ -24,6 +26,7 @@ from messages.judging import Judgement
 from messages.models import MDN, Direction, MDNState, Message, State
 from messages.replies import Reply, taken
 from messages.store import Kind, get_store
+from messages.verdicts import ReusedMessageID
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +35,34 @@ logger = logging.getLogger(__name__)
 _FIND = """
     SELECT id FROM as2_messages_message
     WHERE as2_from = %s AND as2_to = %s AND message_id = %s AND direction = %s AND state = %s
+    AND lapsed_at IS NULL
 """
 
 
 def find_accepted(arrival: Arrival) -> Message | None:
-    """Find the accepted message of the same names and Message-ID, compared octet for octet."""
+    """Find the accepted message of the same names and Message-ID, compared octet for octet.
+
+    One that the connection says is no longer to be known lets go of its Message-ID (REL-06).
+    """
     names = (arrival.request.as2_from, arrival.request.as2_to, arrival.message_id)
     with database.cursor() as cursor:
         cursor.execute(_FIND, (*names, Direction.INBOUND.value, State.ACCEPTED.value))
         found = cursor.fetchone()
-    return Message.objects.get(pk=found[0]) if found else None
+    accepted = Message.objects.get(pk=found[0]) if found else None
+    return None if accepted and _lapses(accepted, arrival) else accepted
+
+
+def _lapses(accepted: Message, arrival: Arrival) -> bool:
+    """Whether it is so old that its Message-ID may come again; that is written down.
+
+    Its very octets are held back all the same, whatever their Message-ID is (``find_replayed``).
+    """
+    days = arrival.connection.duplicate_days
+    if days is None or arrival.now - accepted.created_at < dt.timedelta(days=days):
+        return False
+    Message.objects.filter(pk=accepted.pk).update(lapsed_at=arrival.now)
+    logger.info("%s: used before, %d days ago or longer", accepted.message_id, days)
+    return True
 
 
 def find_stored(arrival: Arrival) -> Message | None:
@@ -65,7 +86,7 @@ def answer_known(arrival: Arrival, address: str | None) -> Reply | None:
     What was refused may be read anew (REL-08).
     """
     stored = find_stored(arrival)
-    if stored is not None and stored.state == State.ACCEPTED:
+    if stored is not None and stored.state == State.ACCEPTED and stored.lapsed_at is None:
         return repeat(stored, arrival, address)
     waits = stored is not None and stored.state == State.RECEIVED
     return taken(arrival.policy.quirks) if waits else None
@@ -126,8 +147,8 @@ def repeat(accepted: Message, arrival: Arrival, address: str | None) -> Reply:
     """Answer as before: the stored MDN, in the way that is asked for now (REL-10)."""
     mdn = MDN.objects.filter(message=accepted, direction=Direction.OUTBOUND).first()
     told = arrival.policy.quirks.duplicate_warning
-    if arrival.request.mdn is not None and (mdn is None or told):
-        return _answer_anew(accepted, arrival, arrival.request.mdn, address)
+    if arrival.asked is not None and (mdn is None or told):
+        return _answer_anew(accepted, arrival, arrival.asked, address)
     with transaction.atomic():
         text = "Came again: answered as before, not delivered again."
         record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
@@ -158,7 +179,7 @@ def _answer_anew(
         text = "Came again, asking for another MDN: answered, not delivered again."
         record(Tag.MESSAGE_INBOUND_DUPLICATE, Subject.of(accepted), text, address=address)
         if mdn.due_at is not None:
-            dispatch.wake_mdn(mdn.pk)
+            dispatch.wake_mdn(mdn.pk, accepted.connection_id)
     return draft.reply if mdn.due_at is None else taken(arrival.policy.quirks)
 
 
@@ -167,4 +188,18 @@ def _post_again(mdn: MDN, arrival: Arrival) -> None:
     # Late as it may be, it is tried as long as one that was just made.
     anew = {"asked_again_at": arrival.now, "forgiven_attempts": F("attempts")}
     MDN.objects.filter(pk=mdn.pk).update(**queued, **anew, finished_at=None, failure_text="")
-    dispatch.wake_mdn(mdn.pk)
+    dispatch.wake_mdn(mdn.pk, arrival.connection.pk)
+
+
+def winner(arrival: Arrival) -> Message:
+    """Find the message that another process has accepted in this very moment."""
+    accepted = find_accepted(arrival)
+    if accepted is None:  # it was another constraint, hence a fault of ours
+        raise IntegrityError(f"{arrival.message_id} can be neither written nor found")
+    return accepted
+
+
+def as_reused(judgement: Judgement) -> Judgement:
+    """Whatever is wrong with it otherwise: its Message-ID belongs to another content."""
+    fault = ReusedMessageID("another message with this Message-ID was accepted before")
+    return replace(judgement, error=judgement.error or fault)

@@ -9,18 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from as2gateway.cem import Exchange
-from as2gateway.errors import (
-    AS2Error,
-    AuthenticationFailed,
-    DuplicateFilename,
-    RepeatedFilename,
-)
+from as2gateway.errors import AS2Error, AuthenticationFailed
 from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
-from as2gateway.quirks import RepeatedName
 from messages import exchanges, failpoints
 from messages.arrivals import Arrival
-from messages.models import Direction, Message, State
-from messages.safe_names import storable_name
+from messages.naming import judge_names
 from messages.store import Kind, Writer, get_store
 from messages.verdicts import MissingMessageID, check_signer_in_date
 from messages.wrapped_keys import Sightings
@@ -86,8 +79,7 @@ def _examined(arrival: Arrival, verdict: Verdict, payload: Writer) -> Judgement:
     if error is None:
         try:
             exchange = exchanges.read(arrival, verdict.facts, payload)
-            repeated = _is_repeated_name(arrival, verdict.facts.filename)
-            warning = RepeatedFilename("it has a name that came before") if repeated else None
+            warning = judge_names(arrival, verdict.facts)
             return Judgement(verdict.facts, None, payload, exchange, warning)
         except AS2Error as fault:
             error = fault
@@ -102,25 +94,6 @@ def _error(arrival: Arrival, verdict: Verdict) -> AS2Error | None:
         check_signer_in_date(verdict.facts, arrival.policy, arrival.now)
     except AuthenticationFailed as fault:
         return fault
-    wanted, filename = arrival.policy.quirks.repeated_name, verdict.facts.filename
-    if wanted is RepeatedName.REJECT and _is_repeated_name(arrival, filename):
-        return DuplicateFilename(f"a document called {filename!r} came before")
-    if arrival.request.message_id is None and arrival.request.mdn is not None:
+    if arrival.request.message_id is None and arrival.asked is not None:
         return MissingMessageID("the message has no Message-ID, and asks for an MDN")
     return None
-
-
-def _is_repeated_name(arrival: Arrival, filename: str) -> bool:
-    """Whether another message of this partner has brought a document of that name (FN-05).
-
-    Asked only where the connection wants to know. A repetition of the message itself is none.
-    """
-    if arrival.policy.quirks.repeated_name is None or not filename:
-        return False
-    others = Message.objects.filter(
-        connection=arrival.connection,
-        direction=Direction.INBOUND,
-        state=State.ACCEPTED,
-        filename=storable_name(filename),
-    )
-    return others.exclude(message_id=arrival.message_id).exists()

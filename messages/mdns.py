@@ -8,6 +8,7 @@ late, twice, or never (MDR-16, MDR-17).
 import datetime as dt
 import ipaddress
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from messages.literals import Literal
 from messages.models import MDN, Direction, MDNState, Message
 from messages.store import Kind, get_store
 from partners.policies import allowed_digests, limits, verify_certificates
+from partners.remembered import rows
 
 logger = logging.getLogger(__name__)
 
@@ -60,27 +62,41 @@ class Verdict:
     mic_matched: bool | None = None
 
 
-def take_mdn(
-    headers: Headers, body: bytes, address: str | None, *, for_message: Message | None = None
-) -> MDN:
+@dataclass(slots=True)
+class Post:
+    """The POST of ours that an MDN answers."""
+
+    message: Message
+    #: writes down that it has ended, within the transaction in which the message is settled
+    end: Callable[[], None]
+    #: whether the MDN has settled the message, or one before it had
+    decided: bool = False
+
+
+def take_mdn(headers: Headers, body: bytes, address: str | None, post: Post | None = None) -> MDN:
     """Keep an MDN, and settle the message that it is for if it proves anything.
 
-    ``for_message`` is the message whose POST it answers; None if the partner posted it by itself.
-    Nothing that a partner sends makes this raise.
+    ``post`` is what it answers; None if the partner posted it by itself. Nothing that a partner
+    sends makes this raise.
     """
+    with rows.held():
+        return _take(headers, body, address, post)
+
+
+def _take(headers: Headers, body: bytes, address: str | None, post: Post | None) -> MDN:
     columns = {"address": _ip(address), "headers": [[_clean(n), _clean(v)] for n, v in headers]}
     try:
         mdn = read_mdn(headers, body, limits())
     except MalformedMDN as error:
         verdict = Verdict(MDNState.UNMATCHED, f"it cannot be read: {error.reason}")
-        return _keep(body, verdict, {**columns, "message": for_message})
+        return _keep(body, verdict, {**columns, "message": post.message if post else None})
     columns |= _read_columns(mdn)
-    message = for_message or find_message(mdn.original_message_id)
+    message = post.message if post else find_message(mdn.original_message_id)
     if message is None:
         verdict = Verdict(MDNState.UNMATCHED, "no message of ours has the id that it names.")
         return _keep(body, verdict, columns)
     verdict = judge(mdn, message, timezone.now())
-    return _keep(body, verdict, {**columns, "message": message}, mdn)
+    return _keep(body, verdict, {**columns, "message": message}, mdn, post)
 
 
 def keep_as_information(
@@ -212,7 +228,11 @@ def _check_mic(mdn: UnverifiedMDN, message: Message, signer: str) -> None:
 
 
 def _keep(
-    body: bytes, verdict: Verdict, columns: dict[str, Any], mdn: UnverifiedMDN | None = None
+    body: bytes,
+    verdict: Verdict,
+    columns: dict[str, Any],
+    mdn: UnverifiedMDN | None = None,
+    post: Post | None = None,
 ) -> MDN:
     """Store an MDN with its verdict and let it settle its message, in one transaction."""
     row = MDN(
@@ -235,8 +255,10 @@ def _keep(
         insert(row)
         text = row.failure_text or f"{row.disposition} for {row.original_message_id}"
         record(_TAGS[verdict.state], Subject.of(row), text, address=row.address)
-        if mdn is not None and row.message is not None:
-            settlement.by_mdn(row, mdn.disposition)
+        decided = mdn is not None and settlement.by_mdn(row, mdn.disposition)
+        if post is not None and decided:
+            post.decided = True
+            post.end()
     return row
 
 

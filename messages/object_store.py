@@ -94,6 +94,8 @@ class ObjectWriter(Writer):
 class ObjectStore(Store):
     """Files in a bucket; those that are being written are on this host."""
 
+    syncs = False
+
     def __init__(self, root: Path, bucket: Bucket) -> None:
         super().__init__(root)
         self._bucket = bucket

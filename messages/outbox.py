@@ -4,6 +4,7 @@ Folders are ``<outbox>/<organization>/<partner's AS2 id>``, made by the scan. A 
 ``.taken-<key>-<name>`` in its folder, stored, committed under that key, and only then deleted. A
 crash in between leaves the renamed file, which the next scan finishes: the key in the row says
 whether it is a message already (threats SD1). Nothing is taken while it is being written (SD2).
+Small files that lie ready are stored and committed together, each still before it is deleted.
 """
 
 import errno
@@ -15,8 +16,10 @@ import signal
 import stat
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,8 +32,8 @@ from messages.failpoints import hit
 from messages.literals import Literal
 from messages.models import Message
 from messages.safe_names import folder_name
-from messages.sending import Origin, enqueue
-from messages.store import CHUNK
+from messages.sending import Draft, Origin, enqueue, enqueue_all
+from messages.store import CHUNK, Kind, get_store
 from partners.models import Connection, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,10 @@ logger = logging.getLogger(__name__)
 #: cannot see whether a program has the file open (network file systems).
 QUIET = 2.0
 _TAKEN = re.compile(r"\.taken-(?P<key>[0-9a-f]{32})-(?P<name>.+)", re.DOTALL)
+#: Files that become messages by one commit, and how many bytes each may have: the first one waits
+#: for the last, and all are in memory meanwhile.
+_TOGETHER = 20
+_SMALL = 64 * 1024
 #: What programs call a file that they have not finished.
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 
@@ -60,6 +67,25 @@ def folder_of(connection: Connection) -> Path:
     return Path(settings.AS2_OUTBOX) / ours / theirs
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A file that is ready to be taken."""
+
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A file that is ours, under a name that says so, and held against other workers."""
+
+    file: BinaryIO
+    path: Path
+    key: str
+    #: as the business side has called it
+    name: str
+
+
 def _scan_folder(connection: Connection) -> int:
     folder = folder_of(connection)
     try:
@@ -68,27 +94,36 @@ def _scan_folder(connection: Connection) -> int:
     except OSError as error:
         _complaints.make(connection, folder, error)
         return 0
-    taken = 0
-    for path in candidates:
-        try:
-            taken += _take(connection, path)
-        except (Busy, FileNotFoundError):
-            continue  # the next scan looks again, or somebody else has it
-        except OSError as error:
-            _complaints.make(connection, path, error)
-    return taken
+    return sum(_take(connection, batch) for batch in _batches(candidates))
 
 
-def _candidates(folder: Path) -> list[Path]:
+def _candidates(folder: Path) -> list[_Candidate]:
     """Files to take, the oldest first, so that strict order is the order of dropping."""
-    found: list[tuple[int, str, Path]] = []
+    found: list[tuple[int, str, _Candidate]] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
                 facts = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(facts.st_mode) and _is_ready(entry.name, facts):
-                    found.append((facts.st_mtime_ns, entry.name, Path(entry.path)))
-    return [path for *_, path in sorted(found)]
+                    candidate = _Candidate(Path(entry.path), facts.st_size)
+                    found.append((facts.st_mtime_ns, entry.name, candidate))
+    return [candidate for *_, candidate in sorted(found, key=itemgetter(0, 1))]
+
+
+def _batches(candidates: Iterable[_Candidate]) -> Iterator[list[Path]]:
+    """Put together what is taken together, in order: small files, some at a time."""
+    batch: list[Path] = []
+    for each in candidates:
+        alone = each.size > _SMALL or _TAKEN.fullmatch(each.path.name) is not None
+        if batch and (alone or len(batch) == _TOGETHER):
+            yield batch
+            batch = []
+        batch.append(each.path)
+        if alone:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _is_ready(name: str, facts: os.stat_result) -> bool:
@@ -101,33 +136,95 @@ def _is_ready(name: str, facts: os.stat_result) -> bool:
     return not 0 <= age < QUIET  # negative: the clock was set back
 
 
-def _take(connection: Connection, path: Path) -> int:
-    """Make one file a message, or finish what a crash left; 1 if it became a message now."""
-    with path.open("rb", buffering=0) as file:
-        _hold(file, path)
-        match = _TAKEN.fullmatch(path.name)
-        if match is None:
-            _check_unused(file)
-            path = path.rename(path.with_name(f".taken-{uuid.uuid4().hex}-{path.name}"))
-            match = _TAKEN.fullmatch(path.name)
-            hit("tx.taken")
-        new = match is not None and _enqueue_once(connection, file, match["key"], match["name"])
-        path.unlink(missing_ok=True)
+def _take(connection: Connection, paths: Iterable[Path]) -> int:
+    """Make files messages, or finish what a crash left; how many became messages now."""
+    with ExitStack() as held:
+        taken = []
+        for path in paths:
+            try:
+                taken.append(_make_ours(path, held))
+            except (Busy, FileNotFoundError):
+                continue  # the next scan looks again, or somebody else has it
+            except OSError as error:
+                _complaints.make(connection, path, error)
+        if len(taken) > 1 and _enqueue_together(connection, taken):
+            return len(taken)
+        return sum(_finish(connection, each) for each in taken)
+
+
+def _make_ours(path: Path, held: ExitStack) -> _Taken:
+    """Hold a file and rename it, unless it was renamed before. Raises Busy, and OSError."""
+    file = held.enter_context(path.open("rb", buffering=0))
+    _hold(file, path)
+    match = _TAKEN.fullmatch(path.name)
+    if match is not None:
+        return _Taken(file, path, match["key"], match["name"])
+    _check_unused(file)
+    key, name = uuid.uuid4().hex, path.name
+    path = path.rename(path.with_name(f".taken-{key}-{name}"))
+    hit("tx.taken")
+    return _Taken(file, path, key, name)
+
+
+def _enqueue_together(connection: Connection, files: Sequence[_Taken]) -> bool:
+    """Store files that have just been taken, by one commit; False if that cannot be."""
+    with ExitStack() as quarantine:
+        try:
+            enqueue_all(connection, [_draft(each, quarantine) for each in files])
+        except (OSError, IntegrityError) as error:
+            logger.info("%s: files of the outbox are taken one by one: %s", connection, error)
+            return False
+    for each in files:
+        _remove(connection, each)
+    return True
+
+
+def _draft(taken: _Taken, quarantine: ExitStack) -> Draft:
+    payload = quarantine.enter_context(get_store().writer(Kind.PAYLOAD))
+    for chunk in _read(taken.file):
+        payload.write(chunk)
+    return Draft(payload, _filename(taken), origin=_origin(taken))
+
+
+def _finish(connection: Connection, taken: _Taken) -> int:
+    """Make one file a message, if it is none yet; 1 if it became a message now."""
+    try:
+        new = _enqueue_once(connection, taken)
+    except OSError as error:
+        _complaints.make(connection, taken.path, error)
+        return 0
+    _remove(connection, taken)
     return int(new)
 
 
-def _enqueue_once(connection: Connection, file: BinaryIO, key: str, name: str) -> bool:
-    if _is_known(key):
-        return False
-    # A name need not be UTF-8 on disk; the database takes nothing else.
-    filename = os.fsencode(name).decode("utf-8", "replace")
+def _remove(connection: Connection, taken: _Taken) -> None:
+    """Remove what is a message; should that fail, the next scan finds by its key that it is one."""
     try:
-        enqueue(connection, _read(file), filename, origin=Origin("outbox", outbox_key=key))
+        taken.path.unlink(missing_ok=True)
+    except OSError as error:
+        _complaints.make(connection, taken.path, error)
+
+
+def _enqueue_once(connection: Connection, taken: _Taken) -> bool:
+    if _is_known(taken.key):
+        return False
+    taken.file.seek(0)
+    try:
+        enqueue(connection, _read(taken.file), _filename(taken), origin=_origin(taken))
     except IntegrityError:
-        if _is_known(key):
+        if _is_known(taken.key):
             return False
         raise  # it was another constraint, and the file is not a message
     return True
+
+
+def _filename(taken: _Taken) -> str:
+    # A name need not be UTF-8 on disk; the database takes nothing else.
+    return os.fsencode(taken.name).decode("utf-8", "replace")
+
+
+def _origin(taken: _Taken) -> Origin:
+    return Origin("outbox", outbox_key=taken.key)
 
 
 def _is_known(key: str) -> bool:

@@ -13,8 +13,6 @@ from messages.models import MDN, ErrorClass, Message, State
 from messages.transport import Answer, TransportError
 from partners.encryption import KeyRingError
 
-#: Statuses after which the same bytes may well be taken later (REL-02, SD10).
-_LATER = frozenset({408, 425, 429})
 #: Statuses that an operator here or there mends without touching the message. They are tried again
 #: for that reason (SD10); every other 4xx is about the message itself, which will not change.
 _CHECK = {
@@ -54,6 +52,8 @@ class Outcome:
     asked: dt.timedelta | None = None
     #: whether the attempt counts towards the limit: a fault of our own disk does not
     counts: bool = True
+    #: whether the next attempt may follow at once
+    at_once: bool = False
 
 
 def of_fault(error: TransportError) -> Outcome:
@@ -67,6 +67,16 @@ def of_busy(error: TransportError) -> Outcome:
     """The partner is not done with what came of the message before: it is asked again (RST-06)."""
     text = f"The message was not sent on: {error.text}. It is asked again, and then all is sent."
     return Outcome(State.QUEUED, RESTART_BUSY, text, error.error_class)
+
+
+def of_stale(error: TransportError) -> Outcome:
+    """The partner closed a connection that was kept open: likely before it read the message.
+
+    It need not be so. So it is an attempt, and the next one a repetition, but not to be waited for.
+    """
+    text = f"The message is sent again at once: {error.text}."
+    code, of = error.error_class.value, error.error_class
+    return Outcome(State.QUEUED, code, text, of, counts=False, at_once=True)
 
 
 def of_own_fault(error: OSError) -> Outcome:
@@ -146,7 +156,7 @@ def of_answer(answer: Answer, mode: MDNMode, now: dt.datetime) -> Outcome:
         return _of_success(answer, mode)
     code, said = f"http-{answer.status}", f"The partner answered {answer.status}{_shown(answer)}."
     asked = backoff.retry_after(answer.headers.get("Retry-After"), now)
-    if answer.status >= 500 or answer.status in _LATER:  # noqa: PLR2004  their fault
+    if answer.may_pass:
         return Outcome(State.QUEUED, code, said, ErrorClass.HTTP, asked)
     if answer.status in _CHECK:
         text = f"{said} {_CHECK[answer.status]}"

@@ -23,6 +23,7 @@ from typing import Protocol
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import transaction
 
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -179,7 +180,8 @@ class Limiter:
             self._told_at = self._clock()
         kind = str(source.kind)
         subject = Subject.of(connection) if connection else Subject(kind, "", source.name)
-        with suppress(DatabaseError):  # it says nothing that must not get lost
+        # It says nothing that must not get lost.
+        with suppress(DatabaseError), transaction.atomic():
             record(source.tag, subject, text, address=address)
 
 

@@ -5,10 +5,7 @@ answers are possible, it is the one that loses nothing: 503 rather than a verdic
 ours, an old MDN rather than a second delivery.
 """
 
-import contextlib
-import datetime as dt
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -21,7 +18,6 @@ from django.db import connection as database
 from django.utils import timezone
 
 from as2gateway.errors import MalformedRequest
-from as2gateway.events import Facts
 from as2gateway.headers import Headers
 from as2gateway.mdn import is_mdn
 from as2gateway.policy import MDNMode
@@ -33,7 +29,6 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import (
     answering,
-    claims,
     dispatch,
     duplicates,
     failpoints,
@@ -48,12 +43,11 @@ from messages.arriving_tls import ArrivingTLS, arriving_tls
 from messages.claims import LeaseLost
 from messages.concluding import Conclusion, conclude
 from messages.intake import BodyLimits, Environ, Refused
-from messages.judging import Judgement, judge
+from messages.judging import judge
 from messages.models import Message, State
 from messages.rates import get_limiter
 from messages.replies import Reply, taken
 from messages.store import Kind, Writer, commit_all, get_store
-from messages.verdicts import PoisonousMessage, ReusedMessageID
 from partners.encryption import KeyRingError
 from partners.models import Connection
 from partners.noticing.endpoints import note_old_tls
@@ -67,10 +61,6 @@ _HEAD = 64 * 1024
 #: Bytes that are read of a message which nobody is to have (threats R1): answering before a
 #: client has sent everything makes some of them lose the answer.
 _DRAINED = 64 * 1024
-#: How often reading a message may end the worker that does it (threats RC4).
-_DEADLY_READINGS = 3
-#: How long a worker waits after a fault of the disk or the database.
-_PAUSE = dt.timedelta(minutes=1)
 
 
 def receive(environ: Environ) -> Reply:
@@ -228,13 +218,13 @@ def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
                 return _answer(arrival, conclude(arrival, judgement, save, [raw]))
             except IntegrityError:
                 # Two at once, and the other one was faster (threats RC11).
-                accepted = _winner(arrival)
+                accepted = duplicates.winner(arrival)
             except OperationalError:
                 return _after_lost_commit(arrival, raw)
         if duplicates.is_repetition(accepted, arrival, judgement):
             get_store().delete(raw.key)
             return duplicates.repeat(accepted, arrival, address)
-        return _answer(arrival, conclude(arrival, _refused(judgement), save, [raw]))
+        return _answer(arrival, conclude(arrival, duplicates.as_reused(judgement), save, [raw]))
 
 
 def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
@@ -255,120 +245,8 @@ def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply
     return taken(arrival.policy.quirks)
 
 
-def process(message_pk: int) -> None:
-    """Read a stored request whose sender awaits an async MDN. Safe to run twice."""
-    message = Message.objects.filter(pk=message_pk, state=State.RECEIVED).first()
-    if message is None or not message.claim(timezone.now(), claims.lease()):
-        return
-    try:
-        _process(message)
-    except LeaseLost:
-        logger.warning("%s: another worker has read it", message.message_id)
-    except (OSError, db.Error, KeyRingError) as error:
-        if isinstance(error, FileNotFoundError) and get_store().has_lost(message.raw_key):
-            _set_aside(message)
-            return
-        logger.exception("%s: not read yet", message.message_id)
-        # It ended in order, so it does not count as a deadly reading.
-        message.settle(
-            due_at=timezone.now() + _PAUSE,
-            attempts=message.attempts - 1,
-            failure_text=f"The message could not be read yet: {error}. It is tried again; see to "
-            "the disk of the store, the database and the key ring.",
-        )
-
-
-def _set_aside(message: Message) -> None:
-    """Give up a message whose request is gone. No MDN is sent: its partner misses one, and resends.
-
-    Left open it would stand in the way of just that: a copy of what waits is not taken (REL-08).
-    """
-    text = (
-        f"The stored request is missing: {message.raw_key} is not in the store any more. No MDN "
-        f"was sent; ask {message.partner_name} to send the message again, if they do not by "
-        "themselves, and find out who removes files from the store."
-    )
-    changes = {"state": State.REJECTED, "failure_code": "request-missing", "failure_text": text}
-    with transaction.atomic():
-        if message.settle(**changes, due_at=None, finished_at=timezone.now()):
-            record(Tag.MESSAGE_INBOUND_REJECTED, Subject.of(message), text)
-            logger.error("%s: %s", message.message_id, text)
-
-
-def _process(message: Message) -> None:
-    headers = Headers(message.header_fields)
-    # The names are those that it was found by, whatever its fields say (HDR-06).
-    request = read_request(headers)
-    request = replace(request, as2_from=message.as2_from, as2_to=message.as2_to)
-    arrival = Arrival.of(headers, request, message.connection, message.wire_sha256, timezone.now())
-    # It was promised when the message came; whether it may still be called is asked when posting.
-    arrival = replace(arrival, mdn_url=request.mdn.url if request.mdn else "")
-    accepted = duplicates.find_accepted(arrival)
-    if accepted is not None and accepted.wire_sha256 == message.wire_sha256:
-        _drop(message, accepted, arrival)
-        return
-    save = partial(_settle, message)
-    with _judge_stored(message, arrival) as judgement:
-        if accepted is None:
-            try:
-                conclude(arrival, judgement, save)
-            except IntegrityError:
-                accepted = _winner(arrival)
-            else:
-                return
-        if duplicates.is_repetition(accepted, arrival, judgement):
-            _drop(message, accepted, arrival)
-        else:
-            conclude(arrival, _refused(judgement), save)
-
-
-@contextlib.contextmanager
-def _judge_stored(message: Message, arrival: Arrival) -> Iterator[Judgement]:
-    if message.attempts > _DEADLY_READINGS:
-        fault = PoisonousMessage(f"reading the message ended the worker {_DEADLY_READINGS} times")
-        with get_store().writer(Kind.PAYLOAD) as nothing:
-            yield Judgement(Facts(), fault, nothing)
-        return
-    with judge(arrival, partial(_stored, message)) as judgement:
-        yield judgement
-
-
-def _stored(message: Message) -> Iterator[bytes]:
-    """Read the request, and keep the message to ourselves for as long as that takes."""
-    return claims.keep(message, get_store().chunks(message.raw_key))
-
-
-def _drop(message: Message, accepted: Message, arrival: Arrival) -> None:
-    """Let go of a row that is a repetition of another, and post that one's MDN again."""
-    mine = Message.objects.filter(pk=message.pk, attempts=message.attempts, due_at=message.due_at)
-    with transaction.atomic():
-        if mine.delete()[0] == 0:
-            raise LeaseLost(message.message_id)
-        duplicates.repeat(accepted, arrival, message.address)
-    get_store().delete(message.raw_key)
-
-
 def _create(known: dict[str, Any], columns: dict[str, Any]) -> Message:
     return insert(Message(**{**known, **columns}))
-
-
-def _settle(message: Message, columns: dict[str, Any]) -> Message:
-    if not message.settle(**columns):
-        raise LeaseLost(message.message_id)
-    return message
-
-
-def _winner(arrival: Arrival) -> Message:
-    accepted = duplicates.find_accepted(arrival)
-    if accepted is None:  # it was another constraint, hence a fault of ours
-        raise IntegrityError(f"{arrival.message_id} can be neither written nor found")
-    return accepted
-
-
-def _refused(judgement: Judgement) -> Judgement:
-    """Whatever is wrong with it otherwise: its Message-ID belongs to another content."""
-    fault = ReusedMessageID("another message with this Message-ID was accepted before")
-    return replace(judgement, error=judgement.error or fault)
 
 
 def _after_lost_commit(arrival: Arrival, raw: Writer) -> Reply:

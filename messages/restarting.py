@@ -37,8 +37,13 @@ logger = logging.getLogger(__name__)
 
 #: Times that one message may be cut; each costs a file and a row.
 _MOST_PIECES = 200
-#: Bytes a second at which a whole message is read and judged at least; until then it is locked.
+#: Bytes a second at which a message is written, read and judged at least; until then it is locked.
 _SLOWEST = 4 * 1024 * 1024
+#: Seconds for which nobody takes a transfer over after its last octet, and how often the lock on it
+#: is renewed while octets come. A process that was killed, or waits for a line that is dead, holds
+#: it no longer; its sender has hardly asked again before.
+_SILENCE = 8
+_HEARTBEAT = 2
 #: To HEAD, while another request is busy with the transfer: its sender asks again (RST-06).
 _ASK_AGAIN = Reply(HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -110,6 +115,9 @@ def spooled(
             arriving.read(environ, limits)
             with arriving.whole() as raw:
                 yield raw
+        except LeaseLost as error:
+            logger.warning("%s", error)
+            raise _locked() from error
         finally:
             arriving.release()
 
@@ -190,15 +198,20 @@ class _Arriving:
         if self._row is None:
             if not self._is_copy and self._piece.size >= settings.AS2_RESTART_MIN_SIZE:
                 self._begin()
-        elif time.monotonic() - self._renewed > _lease().total_seconds() / 4:
-            self._renewed = time.monotonic()
-            self._settle(due_at=timezone.now() + _lease())
+        elif time.monotonic() - self._renewed > _HEARTBEAT:
+            self._renew()
+
+    def _renew(self, octets: int = 0) -> None:
+        """Hold the transfer for as long as so many octets take to be written. Raises LeaseLost."""
+        self._renewed = time.monotonic()
+        self._settle(due_at=timezone.now() + _lease(octets))
 
     def _keep(self) -> None:
         """Hold what came before the cut, unless that would be too much."""
         size = self._piece.size
         if self._row is None or not size or len(self._base) == _MOST_PIECES or not self._fits():
             return
+        self._renew(size)
         self._piece.commit()
         failpoints.hit("rx.part_committed")
         self._replace([*self._base, (self._piece.key, size)], sha256="")
@@ -211,6 +224,8 @@ class _Arriving:
             self._complete(self._piece)
             yield self._piece
             return
+        # Its files are there only while the transfer is ours.
+        self._renew(self._part.offset + self._piece.size)
         with get_store().writer(Kind.RAW) as raw:
             for key, octets in self._base:
                 for chunk in _head(get_store().chunks(key), octets):
@@ -247,12 +262,12 @@ class _Arriving:
             raise Refused(HTTPStatus.BAD_REQUEST, text)
         if self._row is None:
             return
+        self._renew(raw.size)
         raw.commit()
         failpoints.hit("rx.whole_committed")
         # Nobody else shall read it while it is judged; a worker that dies over it holds it no
         # longer than that, and one that is slower meets the rules for two copies at once.
-        judging = dt.timedelta(seconds=raw.size / _SLOWEST)
-        self._replace([(raw.key, raw.size)], sha256=raw.sha256, lease=_lease() + judging)
+        self._replace([(raw.key, raw.size)], sha256=raw.sha256, lease=_lease(raw.size))
 
     def _fits(self) -> bool:
         others = TransferPiece.objects.filter(transfer__connection=self._connection)
@@ -286,9 +301,9 @@ def _is_locked(row: Transfer) -> bool:
     return row.due_at is not None and row.due_at > timezone.now()
 
 
-def _lease() -> dt.timedelta:
-    """How long a transfer is locked after its last octet: a sender that is silent is cut before."""
-    return dt.timedelta(seconds=4 * settings.AS2_READ_TIMEOUT)
+def _lease(octets: int = 0) -> dt.timedelta:
+    """How long a transfer is locked after its last octet, or while so many are being worked on."""
+    return dt.timedelta(seconds=_SILENCE + octets / _SLOWEST)
 
 
 def _usable(row: Transfer) -> int:

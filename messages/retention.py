@@ -45,11 +45,21 @@ class Purged:
         )
 
 
-def purge(now: dt.datetime, *, dry_run: bool = False) -> Purged:
-    """Purge what is older than it is to be kept; a run that takes long is finished by the next."""
+def purge(
+    now: dt.datetime,
+    connections: QuerySet[Connection] | None = None,
+    *,
+    dry_run: bool = False,
+    actor: str = "system",
+) -> Purged:
+    """Purge what is older than it is to be kept, of all connections or of these.
+
+    A run that takes long is finished by the next.
+    """
     end = time.monotonic() + _ENOUGH
     total = Purged()
-    for connection in Connection.objects.select_related("organization", "partner").order_by("pk"):
+    rows = Connection.objects.all() if connections is None else connections
+    for connection in rows.select_related("organization", "partner").order_by("pk"):
         days = keep_days(connection)
         if not days:
             continue
@@ -61,7 +71,7 @@ def purge(now: dt.datetime, *, dry_run: bool = False) -> Purged:
         if purged.messages:
             text = f"Purged {purged.messages} messages that ended more than {days} days ago."
             facts = {"messages": purged.messages, "files": purged.files, "bytes": purged.bytes}
-            record(Tag.MESSAGE_FILES_PURGED, Subject.of(connection), text, data=facts)
+            record(Tag.MESSAGE_FILES_PURGED, Subject.of(connection), text, data=facts, actor=actor)
             logger.info("%s: %s", connection, text)
         total += purged
     return total

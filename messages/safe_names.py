@@ -16,6 +16,9 @@ _FILE_BYTES = 100
 #: Hexadecimal digits that tell apart files of one name.
 _MARK_DIGITS = 8
 
+#: Bytes of a file's name that any file system takes
+_MOST_BYTES = 255
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 
@@ -36,6 +39,20 @@ def folder_name(as2_id: str) -> str:
         return encoded
     digest = hashlib.sha256(as2_id.encode()).hexdigest()[:32]
     return f"{encoded[: _FOLDER_BYTES - len(digest) - 1]}~{digest}"
+
+
+# What some file system forbids, and names of Windows' devices, whatever follows their dot.
+_ILLEGAL = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]|\A\.|[. ]\Z')
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE | re.DOTALL)
+
+
+def is_usable(name: str) -> bool:
+    """Whether a partner's file name, which is not empty, could be used on any file system as it is.
+
+    Blanks and letters beyond ASCII may be in it, though ``file_name`` writes others for them.
+    """
+    too_long = len(name.encode("utf-8", "replace")) > _MOST_BYTES
+    return not (too_long or _ILLEGAL.search(name) or _DEVICE.fullmatch(name))
 
 
 def file_name(name: str) -> str:

@@ -6,6 +6,7 @@ and its outcome is written only while the message is still ours.
 """
 
 import datetime as dt
+import functools
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -24,13 +25,15 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import acknowledging, attempting, backoff, claims, outcomes, wire
 from messages.attempting import Tried
-from messages.claims import Claim, LeaseLost
-from messages.dispatch import wake_send
+from messages.claims import LeaseLost
+from messages.dispatch import Wake, wake_send
 from messages.failpoints import hit
+from messages.lines import Kept
 from messages.message_ids import new_message_id
 from messages.models import Direction, Message, State
 from messages.outcomes import Outcome
-from messages.store import Kind, Writer, get_store
+from messages.store import Kind, Writer, commit_all, get_store
+from messages.turns import take_turn
 from partners import exchanging
 from partners.encryption import KeyRingError
 from partners.models import Connection
@@ -51,8 +54,9 @@ class Origin:
     """Who brought a document, and how. An empty subject takes the connection's."""
 
     actor: str = "system"
+    address: str | None = None
     subject: str = ""
-    #: unique name of the outbox file that it was
+    #: unique name of the outbox file that it was, or of the request
     outbox_key: str = ""
 
 
@@ -73,30 +77,71 @@ def enqueue(
     with get_store().writer(Kind.PAYLOAD) as payload:
         for chunk in chunks:
             payload.write(chunk)
-        facts = edi.sniff(_start_of_document(payload, content_type))
-        payload.commit()
+        return enqueue_written(connection, payload, filename, content_type, origin)
+
+
+def enqueue_written(
+    connection: Connection,
+    payload: Writer,
+    filename: str = "",
+    content_type: str = "",
+    origin: Origin = _SYSTEM,
+) -> Message:
+    """Do the same with a document that stands in the store's quarantine already."""
+    return enqueue_all(connection, [Draft(payload, filename, content_type, origin)])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document in the store's quarantine that is to be a message of its own."""
+
+    payload: Writer
+    filename: str = ""
+    content_type: str = ""
+    origin: Origin = _SYSTEM
+
+
+def enqueue_all(connection: Connection, drafts: Sequence[Draft]) -> list[Message]:
+    """Do the same with several documents: all become messages, in this order, or none does."""
+    facts = [edi.sniff(_start_of_document(each.payload, each.content_type)) for each in drafts]
+    commit_all(each.payload for each in drafts)
     try:
         with transaction.atomic():
-            message = Message(
-                **_from_settings(connection, origin),
-                message_id=new_message_id(connection.organization),
-                content_type=content_type or connection.content_type,
-                filename=PurePath(filename).name[-255:],
-                payload_key=payload.key,
-                payload_size=payload.size,
-                payload_sha256=payload.sha256,
-                edi_ack_number=acknowledging.ack_number(facts),
-                **acknowledging.columns_of(facts),
-            )
-            insert(message)
-            text = f"Queued {message.filename or 'a document'} of {payload.size} bytes."
-            record(Tag.MESSAGE_OUTBOUND_QUEUED, Subject.of(message), text, actor=origin.actor)
-            wake_send(message.pk)
+            messages = [
+                _queue(connection, each, found) for each, found in zip(drafts, facts, strict=True)
+            ]
     except IntegrityError:
-        # Only here is it certain that no row names the file; an orphan is better than a loss.
-        get_store().delete(payload.key)
+        # Only here is it certain that no row names the files; an orphan is better than a loss.
+        for each in drafts:
+            get_store().delete(each.payload.key)
         raise
     hit("tx.accepted")
+    return messages
+
+
+def _queue(connection: Connection, draft: Draft, facts: edi.EDIFacts) -> Message:
+    payload, origin = draft.payload, draft.origin
+    message = Message(
+        **_from_settings(connection, origin),
+        message_id=new_message_id(connection.organization),
+        content_type=draft.content_type or connection.content_type,
+        filename=PurePath(draft.filename).name[-255:],
+        payload_key=payload.key,
+        payload_size=payload.size,
+        payload_sha256=payload.sha256,
+        edi_ack_number=acknowledging.ack_number(facts),
+        **acknowledging.columns_of(facts),
+    )
+    insert(message)
+    text = f"Queued {message.filename or 'a document'} of {payload.size} bytes."
+    record(
+        Tag.MESSAGE_OUTBOUND_QUEUED,
+        Subject.of(message),
+        text,
+        actor=origin.actor,
+        address=origin.address,
+    )
+    wake_send(message.pk, connection.pk)
     return message
 
 
@@ -130,19 +175,33 @@ def _check_several(connection: Connection) -> None:
         raise ValueError("several documents have to be signed, encrypted or compressed")
 
 
-def send(message_pk: int) -> None:
-    """Try once to send a message that is due. Safe to run twice."""
-    claim = claims.claim(message_pk, timezone.now())
-    if claim is None:
-        return
+def send(message_pk: int, kept: Kept | None = None) -> None:
+    """Try once to send a message that is due. Safe to run twice.
+
+    Over ``kept``, if that is possible; should it turn out to be closed, once more by its own.
+    """
+    if _send_once(message_pk, kept):
+        _send_once(message_pk, kept)
+
+
+def _send_once(message_pk: int, kept: Kept | None) -> bool:
+    """Whether it is to go again at once."""
+    message, again = claims.claim(message_pk, timezone.now()), False
+    if message is None:
+        return False
     try:
-        _try(claim)
+        again = _try(message, kept)
     except LeaseLost as lost:
         # An MDN that came before our POST had returned, or another worker: it knows better (SD6).
-        logger.info("%s: %s", claim.message.message_id, lost)
+        logger.info("%s: %s", message.message_id, lost)
     hit("tx.recorded")
-    if claim.last_slot:
-        claims.wake_next(claim.message.connection_id)
+    return again
+
+
+def send_due(message_pk: int) -> None:
+    """Try to send a message, then for a moment whatever else is due on its connection."""
+    with Kept() as kept:
+        take_turn(Wake.SEND, message_pk, functools.partial(send, kept=kept), claims.next_due)
 
 
 def resend(message: Message, actor: str) -> bool:
@@ -172,7 +231,7 @@ def resend(message: Message, actor: str) -> bool:
         if renewed:
             text = "Sent again with the same bytes and Message-ID."
             record(Tag.MESSAGE_OUTBOUND_RESEND, Subject.of(message), text, actor=actor)
-            wake_send(message.pk)
+            wake_send(message.pk, message.connection_id)
     return renewed
 
 
@@ -249,15 +308,18 @@ def _from_settings(connection: Connection, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _try(claim: Claim) -> None:
-    """Build if need be, POST, and write down what came of it."""
-    message = claim.message
+def _try(message: Message, kept: Kept | None) -> bool:
+    """Build if need be, POST, and write down what came of it; whether it is to go again at once."""
     if message.tries > message.connection.max_attempts:
         message.settle(attempts=message.attempts - 1)
-        settle(message, outcomes.given_up(message))
-        return
+        outcome = outcomes.given_up(message)
+        with transaction.atomic():
+            _note_overdue(message)
+            settle(message, outcome)
+        return False
+    _note_overdue(message)
     try:
-        tried = attempting.attempt(claim, wire.build(claim, timezone.now()))
+        tried = attempting.attempt(message, wire.build(message, timezone.now()), kept)
     except (PolicyError, ValueError) as error:
         settle(message, outcomes.unbuildable(error))
     except KeyRingError as error:
@@ -267,10 +329,20 @@ def _try(claim: Claim) -> None:
     except OSError as error:
         settle(message, outcomes.of_own_fault(error))
     else:
-        if tried.outcome is None:
-            tried.write_down()
-        else:
+        if tried.outcome is not None:
             settle(message, tried.outcome, tried)
+            return tried.outcome.at_once
+    return False
+
+
+def _note_overdue(message: Message) -> None:
+    """Tell that the MDN did not come in time: once for each time that one was waited for."""
+    if message.mdn_deadline is None:
+        return
+    text = f"No MDN came until {message.mdn_deadline:%Y-%m-%d %H:%M} UTC."
+    with transaction.atomic():
+        if message.settle(mdn_deadline=None):
+            record(Tag.MDN_INBOUND_OVERDUE, Subject.of(message), text)
 
 
 def _changes(message: Message, outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
@@ -279,6 +351,8 @@ def _changes(message: Message, outcome: Outcome, now: dt.datetime) -> dict[str, 
     due_at = deadline = None
     if outcome.state == State.WAITING:
         due_at = deadline = now + dt.timedelta(minutes=connection.mdn_wait_minutes)
+    elif outcome.at_once:
+        due_at = now
     elif outcome.state == State.QUEUED:
         first = dt.timedelta(minutes=connection.first_gap_minutes)
         due_at = now + backoff.gap(first, message.tries, outcome.asked)

@@ -6,13 +6,15 @@ processed something else than we sent (MIC-13). The first to prove anything deci
 """
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
 from as2gateway.disposition import Disposition
+from audit.reading import refresh
 from audit.recording import Subject, record
 from audit.tags import Tag
+from audit.updating import update
 from messages.claims import wake_next
 from messages.models import MDN, MDNState, Message, State
 from partners import exchanging
@@ -35,6 +37,8 @@ _HINTS = {
     "unsupported mic-algorithms": "Choose another digest to sign with.",
     "unsupported format": "Ask which kind of MDN the partner supports.",
 }
+#: What an MDN makes of a message that it proves to have arrived.
+_PROVEN: Final = {"state": State.DELIVERED, "failure_code": "", "failure_text": ""}
 _ASK = "Ask the partner what went wrong there."
 #: Characters of the partner's own words that are shown.
 _SHOWN = 300
@@ -53,32 +57,68 @@ def is_acceptance(disposition: Disposition, message: Message) -> bool:
     return disposition.positive or is_notice_of_repetition(disposition, message)
 
 
-def by_mdn(row: MDN, disposition: Disposition) -> None:
-    """Settle the message of an MDN that has been judged. Call it inside a transaction."""
+def by_mdn(row: MDN, disposition: Disposition) -> bool:
+    """Settle the message of an MDN that has been judged. Call it inside a transaction.
+
+    Whether an MDN has decided what became of the message: this one, or one before.
+    """
     if row.state == MDNState.UNMATCHED or row.message is None:
-        return
-    message = Message.objects.select_for_update().get(pk=row.message.pk)
+        return False
+    if _deliver_at_once(row, row.message, disposition):
+        _tell(row, row.message, Tag.MESSAGE_OUTBOUND_DELIVERED, "")
+        return True
+    message = Message(pk=row.message.pk)
+    refresh(message, lock=True)
     message.connection = row.message.connection
     accepted = row.state == MDNState.VERIFIED and is_acceptance(disposition, message)
     if message.decided_by_mdn or (message.state == State.DELIVERED and not accepted):
         _note_later(message, row, agrees=accepted == (message.state == State.DELIVERED))
-        return
+        return message.decided_by_mdn
     was_waiting = message.state == State.WAITING
     changes = _delivered(row, message) if accepted else _failed(row, disposition)
-    message.settle(
-        **changes, due_at=None, mdn_deadline=None, decided_by_mdn=True, finished_at=timezone.now()
-    )
-    if accepted:
-        exchanging.note_delivered(message.content_type, message.message_id, timezone.now())
+    message.settle(**changes, **_decided())
     tag = Tag.MESSAGE_OUTBOUND_DELIVERED if accepted else Tag.MESSAGE_OUTBOUND_FAILED
-    text = message.failure_text or f"The MDN says {row.disposition}."
-    record(tag, Subject.of(message), text, address=row.address)
-    logger.info("%s: %s by MDN: %s", message.message_id, message.state, row.disposition)
-    if row.state == MDNState.VERIFIED:
-        used(_proven_certificates(row, message), message.connection, timezone.now())
+    _tell(row, message, tag, message.failure_text)
     # While an attempt is going on, who makes it will ring.
     if was_waiting and message.connection.ordered:
         wake_next(message.connection_id)
+    return True
+
+
+def _deliver_at_once(row: MDN, message: Message, disposition: Disposition) -> bool:
+    """Settle the usual case without reading the message again; False if nothing was changed.
+
+    That is a proof for an attempt that is going on. What was read of the message when it was
+    claimed is as it was for as long as the claim holds, which the statement asks for.
+    """
+    if message.state != State.SENDING or row.state != MDNState.VERIFIED or row.failure_text:
+        return False
+    if not is_acceptance(disposition, message):
+        return False
+    mine = {"pk": message.pk, "attempts": message.attempts, "due_at": message.due_at}
+    # The object stays as it is: should this not be committed, the message is still being sent.
+    return update(Message, mine, {**_PROVEN, **_decided()}) == 1
+
+
+def _decided() -> dict[str, Any]:
+    return {
+        "due_at": None,
+        "mdn_deadline": None,
+        "decided_by_mdn": True,
+        "finished_at": timezone.now(),
+    }
+
+
+def _tell(row: MDN, message: Message, tag: Tag, failure: str) -> None:
+    """Write down what an MDN has made of a message, and what else it proves."""
+    if tag == Tag.MESSAGE_OUTBOUND_DELIVERED:
+        exchanging.note_delivered(message.content_type, message.message_id, timezone.now())
+    record(
+        tag, Subject.of(message), failure or f"The MDN says {row.disposition}.", address=row.address
+    )
+    logger.info("%s: %s by MDN: %s", message.message_id, tag.rpartition(":")[2], row.disposition)
+    if row.state == MDNState.VERIFIED:
+        used(_proven_certificates(row, message), message.connection, timezone.now())
 
 
 def _proven_certificates(row: MDN, message: Message) -> list[str]:
@@ -95,7 +135,7 @@ def _delivered(row: MDN, message: Message) -> dict[str, Any]:
         notes.append(row.failure_text)
     if message.state == State.FAILED:
         notes.append(f"The MDN came after the message had been given up: {message.failure_text}")
-    return {"state": State.DELIVERED, "failure_code": "", "failure_text": "", "notes": notes}
+    return {**_PROVEN, "notes": notes}
 
 
 def _failed(row: MDN, disposition: Disposition) -> dict[str, Any]:

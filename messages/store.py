@@ -27,7 +27,7 @@ from typing import BinaryIO, Self
 from django.conf import settings
 
 from messages import failpoints
-from messages.syncing import sync_all
+from messages.syncing import Ahead, sync_all, sync_directory
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Writer:
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._file: BinaryIO | None = None
+        self._ahead: Ahead | None = None
         self._committed = False
 
     @property
@@ -94,6 +95,8 @@ class Writer:
         self._digest.update(data)
         if self._file is not None:
             self._file.write(data)
+            if self._ahead is not None:
+                self._ahead.written(self.size)
             return
         self._pieces.append(data)
         if self.size > _IN_MEMORY:
@@ -133,6 +136,8 @@ class Writer:
     def close(self) -> None:
         """Release the descriptor; the file stays where it is."""
         file, self._file = self._file, None
+        if self._ahead is not None:
+            self._ahead.wait()
         if file is not None:
             file.close()
 
@@ -151,6 +156,8 @@ class Writer:
         """Put what is held in memory into the file in quarantine."""
         if self._file is None:
             self._file = _create(self._path)
+            if self.store.syncs:
+                self._ahead = Ahead(self._file.fileno())
             for piece in self._pieces:
                 self._file.write(piece)
             self._pieces.clear()
@@ -161,6 +168,8 @@ class Writer:
         file = self._spill()
         file.flush()
         failpoints.hit("fs.fsync")
+        if self._ahead is not None:
+            self._ahead.finish()
         final = self.store.root / self.key
         self.store.ensure_directory(final.parent)
         self._path = self._path.rename(final)
@@ -183,6 +192,9 @@ def commit_all(writers: Iterable[Writer]) -> None:
 
 class Store:
     """Files under one root, by key. Nothing outside this module knows that they are files."""
+
+    #: whether what is written here is to be durable here
+    syncs: bool = True
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -364,15 +376,6 @@ def _store_at(root: Path, url: str) -> Store:
     # Its library takes time and memory, so that only who uses a bucket loads it.
     opened: Store = resolve_name("messages.object_store:open_store")(root, url)
     return opened
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _create(path: Path) -> BinaryIO:

@@ -19,10 +19,20 @@ from django.utils import timezone
 
 from messages import claims, exchanges, restarting, wrapped_keys
 from messages.dispatch import Wake, ring
-from messages.models import MDN, Delivery, MDNState, Message, Transfer, TransferPiece
+from messages.models import (
+    MDN,
+    Delivery,
+    MDNState,
+    Message,
+    Transfer,
+    TransferPiece,
+    WebhookEvent,
+    WebhookEventState,
+)
 from messages.models.deliveries import DeliveryState
 from messages.models.messages import OPEN_OUTBOUND, State
 from messages.store import get_store
+from messages.webhooks import posting
 from partners.models import Connection, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -71,6 +81,10 @@ def _due(now: dt.datetime) -> Iterator[tuple[Wake, Iterable[int]]]:
     yield Wake.DELIVER, deliveries.values_list("pk", flat=True)[:_CREW]
     yield Wake.POST_MDN, mdns.values_list("pk", flat=True)[:BATCH]
     yield Wake.PROCESS, received.values_list("pk", flat=True)[:BATCH]
+    events = WebhookEvent.objects.due(now).filter(
+        state=WebhookEventState.QUEUED, webhook__active=True
+    )
+    yield Wake.POST_EVENT, events.values_list("pk", flat=True)[:BATCH]
     yield Wake.SEND, _sendable(now).values_list("pk", flat=True)[:BATCH]
 
 
@@ -98,6 +112,7 @@ def pull_in(now: dt.datetime) -> int:
     pulled += Message.objects.filter(waiting, due_at__gt=far + wait).update(due_at=now + wait)
     pulled += MDN.objects.filter(due_at__gt=far).update(due_at=now)
     pulled += Delivery.objects.filter(due_at__gt=far).update(due_at=now)
+    pulled += WebhookEvent.objects.filter(due_at__gt=far).update(due_at=now)
     pulled += Transfer.objects.filter(due_at__gt=far).update(due_at=now)
     if pulled:
         logger.error(
@@ -144,6 +159,7 @@ class _Cleaning:
         wrapped_keys.forget(now)
         sweep_inbox(_ABANDONED)
         restarting.forget_old(now)
+        posting.forget(now)
         get_store().sweep_quarantine(_ABANDONED)
         get_store().sweep_orphans(_ORPHANED, named_keys)
 

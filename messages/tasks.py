@@ -8,18 +8,20 @@ from celery import shared_task
 from django.utils import timezone
 
 from messages import (
-    answering,
     delivering,
     outbox,
-    receiving,
+    processing,
     redelivering,
     refusals,
     retention,
+    returning,
     sending,
+    silence,
     sweeping,
 )
 from messages.admin import digest
 from messages.dispatch import Wake, ring
+from messages.webhooks import posting
 
 #: Seconds. Leases are renewed while a document is read, copied or sent, so these tasks may take
 #: as long as the largest one over a slow line: 16 GiB at 200 kB/s. What hangs is ended earlier, by
@@ -33,32 +35,36 @@ SHORT = 600
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def send(message_pk: int) -> None:
-    """Try once to send a message that is due."""
-    sending.send(message_pk)
+    """Try once to send a message that is due, and then others of its connection."""
+    sending.send_due(message_pk)
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def post_mdn(mdn_pk: int) -> None:
-    """Try once to post an async MDN that is due."""
-    answering.post_mdn(mdn_pk)
+    """Try once to post an async MDN that is due, and then others of its connection."""
+    returning.post_due(mdn_pk)
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def deliver(delivery_pk: int) -> None:
-    """Hand over payloads that are due, many together, and this one if it is."""
+    """Hand over payloads that are due, many together; this one is among them."""
     for _ in range(_ROUNDS):
-        if not delivering.deliver_due():
-            break
-    else:
-        # Whatever else waits for a worker has its turn.
-        ring(Wake.DELIVER, delivery_pk)
-    delivering.deliver(delivery_pk)
+        if not delivering.deliver_due().more:
+            return
+    # Whatever else waits for a worker has its turn.
+    ring(Wake.DELIVER, delivery_pk)
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=LONG)
 def process(message_pk: int) -> None:
-    """Read and judge a stored request whose sender awaits an async MDN."""
-    receiving.process(message_pk)
+    """Read and judge a stored request whose sender awaits an async MDN, and others that wait."""
+    processing.process_due(message_pk)
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
+def post_event(event_pk: int) -> None:
+    """Try once to post an event to its webhook."""
+    posting.post(event_pk)
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
@@ -83,6 +89,12 @@ def match_redeliveries() -> None:
 def make_digest() -> None:
     """Write the day's digest once, when its hour has come. Safe to run twice."""
     digest.make(timezone.now())
+
+
+@shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
+def note_silences() -> None:
+    """Tell of partners that have fallen silent, once for each silence. Safe to run twice."""
+    silence.note_silences(timezone.now())
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)

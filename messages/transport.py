@@ -12,9 +12,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from http import HTTPStatus
 
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
@@ -22,6 +22,8 @@ from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
 from urllib3.util import SKIP_HEADER, Url, parse_url
 
 from as2gateway.headers import Headers
+from messages.answer_heads import FinalResponse
+from messages.lines import Facts, Kept, Line, Site
 from messages.models import ErrorClass
 from messages.watchdog import Watched, watchdog
 from partners.tls.contexts import ClientPolicy, client_context
@@ -31,11 +33,13 @@ ANSWER_LIMIT = 1024 * 1024
 _PIECE = 64 * 1024
 #: Bytes a second: a partner that reads more slowly than this all the time is given up.
 _SLOWEST = 4096
-#: Lines in a row that are no header field; as many fields as the standard library takes.
-_MOST_LINES = 100
 #: Characters of an answer that is none which are repeated in the fault's text.
 _QUOTED = 200
 _PORTS = {"http": 80, "https": 443}
+_SUCCESSES = range(200, 300)
+#: Statuses besides 5xx after which the same octets may be taken later (REL-02, MDN-22, SD10).
+_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_HTTP_1_1 = 11  # as the library writes it
 _FOLD = re.compile(r"\r?\n[ \t]*")
 
 
@@ -54,18 +58,11 @@ class PostOptions:
     authorization: str = field(default="", repr=False)
     #: in chunks instead of with Content-Length, and by HTTP/1.0: quirks of a partner's server
     chunked: bool = False
+    #: where the host is, if it was looked up and judged before: only these are connected to
+    addresses: tuple[str, ...] = ()
     http_1_0: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of the connection; empty where it did not get that far."""
-
-    peer: str = ""
-    tls_version: str = ""
-    tls_suite: str = ""
-    #: SHA-256 of the server's certificate, lower-case hex
-    tls_fingerprint: str = ""
+    #: the connection of the POST before, and of the one after this; None = each has its own
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,12 @@ class Answer:
     @property
     def succeeded(self) -> bool:
         """Whether the status is a 2xx, all of which mean that the message was taken (SND-05)."""
-        return 200 <= self.status < 300  # noqa: PLR2004  the class of success
+        return self.status in _SUCCESSES
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same octets may be taken later: theirs is the fault, or the wish to wait."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _LATER
 
 
 class _SourceFailed(Exception):
@@ -99,6 +101,10 @@ class TransportError(Exception):
         self.error_class = error_class
         self.text = text
         self.facts = facts or Facts()
+
+
+class StaleLine(TransportError):
+    """A connection that had been kept open ended before anything of an answer came."""
 
 
 def post(
@@ -125,30 +131,54 @@ def head(url: str, headers: Headers, options: PostOptions) -> Answer:
     def send(connection: _Connection, _watched: Watched) -> None:
         connection.send_question(headers)
 
-    return _exchange(url, send, 0, options)
+    return _exchange(url, send, 0, replace(options, kept=None))
 
 
 def _exchange(
     url: str, send: Callable[["_Connection", Watched], None], length: int, options: PostOptions
 ) -> Answer:
     target = _read_url(url)
-    sock = _connect(target, options)
-    facts = Facts(peer=_peer(sock))
-    with closing(sock), watchdog.watch(sock) as watched:
+    line = _line_to(target, options)
+    with closing(line), watchdog.watch(line.sock) as watched:
         watched.deadline = time.monotonic() + options.total + length / _SLOWEST
         try:
-            facts = _handshake(sock, facts)
+            if not line.used:
+                line.facts = _handshake(line.sock, line.facts)
             kind = _SecureConnection if target.scheme == "https" else _Connection
-            with closing(kind(target, sock, options)) as connection:
+            with closing(kind(target, line.sock, options)) as connection:
                 send(connection, watched)
                 watched.deadline = time.monotonic() + options.total
                 with closing(connection.getresponse()) as response:
-                    return _read_answer(response, facts)
+                    answer = _read_answer(response, line.facts)
+                    if options.kept is not None and connection.may_stay(response):
+                        connection.sock = None  # closing it ends here
+                        options.kept.put(line)
+                    return answer
         except (TransportError, OSError, http.client.HTTPException, HTTPError) as error:
             if watched.expired:
                 text = f"no complete answer came within {options.total:g} s"
-                raise TransportError(ErrorClass.TIMEOUT, text, facts) from error
-            raise _explain(error, options, facts) from error
+                raise TransportError(ErrorClass.TIMEOUT, text, line.facts) from error
+            if line.used and isinstance(error, ConnectionError | ssl.SSLEOFError):
+                raise _stale(error, line, options) from error
+            raise _explain(error, options, line.facts) from error
+
+
+def _line_to(target: Url, options: PostOptions) -> Line:
+    """Take the connection that was kept open for this server, or make one."""
+    site = Site(target.scheme or "", _host(target), _port(target), options.tls, options.addresses)
+    line = options.kept.take(site) if options.kept else None
+    if line is None:
+        sock = _connect(target, options)
+        line = Line(site, sock, Facts(peer=_peer(sock)))
+    return line
+
+
+def _stale(error: Exception, line: Line, options: PostOptions) -> StaleLine:
+    """Say that the server ended a kept connection as we used it; the next ones are not kept."""
+    if options.kept is not None:
+        options.kept.refuse()
+    text = f"a connection that had been kept open was closed before an answer came: {_root(error)}"
+    return StaleLine(ErrorClass.CUT, text, line.facts)
 
 
 def _read_url(url: str) -> Url:
@@ -173,7 +203,7 @@ def _connect(target: Url, options: PostOptions) -> socket.socket:
     """Reach the host, by TLS not yet shaken hands with. Names are resolved each time (SND-14)."""
     host, port = _host(target), _port(target)
     try:
-        sock = socket.create_connection((host, port), options.connect_timeout)
+        sock = _dial(options.addresses or (host,), port, options.connect_timeout)
     except (socket.gaierror, UnicodeError) as error:
         text = f"the host name {host} could not be resolved: {error}"
         raise TransportError(ErrorClass.DNS, text) from error
@@ -195,6 +225,13 @@ def _connect(target: Url, options: PostOptions) -> socket.socket:
         sock.close()
         text = f"no TLS connection with {host}: {error.strerror or error}"
         raise TransportError(ErrorClass.TLS, text) from error
+
+
+def _dial(hosts: tuple[str, ...], port: int, timeout: float) -> socket.socket:
+    for host in hosts[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((host, port), timeout)
+    return socket.create_connection((hosts[-1], port), timeout)
 
 
 def _peer(sock: socket.socket) -> str:
@@ -226,52 +263,10 @@ def _handshake(sock: socket.socket, facts: Facts) -> Facts:
     )
 
 
-class _FieldLines:
-    """The lines of a response's head, without those that are no header field.
-
-    The standard library takes such a line for the end of the head, and the fields that follow for
-    a part of the body: what the answer is, and how long, would be lost.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._in_fields = False
-        self.close = file.close
-
-    def readline(self, limit: int) -> bytes:
-        """Read the status line, and then fields, their folds, and the empty line."""
-        for _ in range(_MOST_LINES):
-            line = self._file.readline(limit)
-            if not self._in_fields or b":" in line or not line.strip(b"\r\n") or line[0] in b" \t":
-                self._in_fields = bool(line.strip(b"\r\n"))
-                return line
-        raise http.client.HTTPException(f"it has {_MOST_LINES} lines that are no header field")
-
-
-class _FinalResponse(http.client.HTTPResponse):
-    """Passes over every interim response (SND-04); the standard library knows only 100."""
-
-    def begin(self) -> None:
-        self._begin()
-        while 100 <= self.status < 200:  # noqa: PLR2004  the class of interim statuses
-            del self.headers
-            self.headers = self.msg = None  # type: ignore[assignment]  # "not begun" in begin()
-            self._begin()
-
-    def _begin(self) -> None:
-        file = self.fp
-        self.fp = _FieldLines(file)  # type: ignore[assignment]  # lines are all that begin() reads
-        try:
-            super().begin()
-        finally:
-            if not file.closed:
-                self.fp = file
-
-
 class _Connection(HTTPConnection):
     """HTTP over a socket that is there already."""
 
-    response_class = _FinalResponse
+    response_class = FinalResponse
 
     def __init__(self, target: Url, sock: socket.socket, options: PostOptions) -> None:
         super().__init__(_host(target), _port(target), timeout=options.idle_timeout)
@@ -279,6 +274,7 @@ class _Connection(HTTPConnection):
         self._target = target.request_uri
         self._options = options
         self._netloc = target.netloc or ""
+        self._sent_whole = False
         if options.http_1_0:
             self._http_vsn, self._http_vsn_str = 10, "HTTP/1.0"
 
@@ -291,6 +287,16 @@ class _Connection(HTTPConnection):
             self.request("POST", self._target, body, fields, chunked=chunked, preload_content=False)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, TimeoutError):
             return
+        self._sent_whole = True
+
+    def may_stay(self, response: HTTPResponse) -> bool:
+        """Whether the next request may follow, now that the answer has been read.
+
+        Both went over whole, the server does not close, and it has taken what it was sent.
+        """
+        # The library has let go of the socket if the answer says so, or ends with the connection.
+        open_still = self.sock is not None and response.version == _HTTP_1_1 and response.closed
+        return open_still and self._sent_whole and response.status in _SUCCESSES
 
     def send_question(self, headers: Headers) -> None:
         """Write a HEAD."""

@@ -202,6 +202,13 @@ def _repeated_name(case: _Case) -> str:
     )
 
 
+def _illegal_name(case: _Case) -> str:
+    return (
+        f"Ask {case.partner} for file names without slashes, control characters and the like, or "
+        "take back “illegal name” of the connection: then a safe name is given."
+    )
+
+
 def _unexpected(_case: _Case) -> str:
     return "This is a fault of the gateway; the request is kept. Report it with the log lines."
 
@@ -222,6 +229,7 @@ _CASES: Mapping[type, tuple[str, _Advice]] = MappingProxyType(
         errors.UnsupportedFormat: ("", _mdn_options),
         errors.UnsupportedMICAlgorithms: ("", _mdn_options),
         errors.DuplicateFilename: ("", _repeated_name),
+        errors.IllegalFilename: ("", _illegal_name),
         ReusedMessageID: ("message-id-reused", _reused),
         MissingMessageID: ("message-id-missing", _no_message_id),
         PoisonousMessage: ("poisonous-message", _poison),

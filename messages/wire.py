@@ -6,20 +6,21 @@ an operator who wants it otherwise sends the payload as a new message (threats S
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from as2gateway.algorithms import Compression
 from as2gateway.engine import Stamp
 from as2gateway.policy import OutboundPolicy, PayloadInfo
-from messages import failpoints
-from messages.claims import Claim
+from messages import failpoints, weaknesses
+from messages.claims import keep
 from messages.message_ids import new_message_id
 from messages.models import Message
 from messages.store import Kind, get_store
 from partners.policies import engine_for, outbound_policy, snapshot
+from partners.remembered import rows
 
 
-def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
+def build(message: Message, now: dt.datetime) -> dict[str, object]:
     """Build the message that was claimed; what its row must say of the file before it is sent.
 
     Empty if that was done before; then the file is seen to be there. For a partner who needs a new
@@ -28,7 +29,6 @@ def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
     policy or the file has changed, OSError for the disk, LeaseLost if the message is no longer
     ours.
     """
-    message = claim.message
     store = get_store()
     message_id = message.message_id
     if message.wire_key and message.attempts > 1 and message.connection.needs.new_message_id:
@@ -37,8 +37,9 @@ def build(claim: Claim, now: dt.datetime) -> dict[str, object]:
         if store.size(message.wire_key) != message.wire_size:
             raise ValueError(f"the stored file {message.wire_key} has changed its size")
         return {}
-    policy = outbound_policy(message.connection, now)
-    payload = claim.keep(store.chunks(message.payload_key))
+    with rows.held():
+        policy = outbound_policy(message.connection, now)
+    payload = keep(message, store.chunks(message.payload_key))
     changes = _compose(message, policy, payload, Stamp(message_id, now, message.subject))
     failpoints.hit("tx.built")
     return changes
@@ -72,4 +73,15 @@ def _compose(
         "mdn_mode": policy.mdn,
         "mdn_signed": policy.mdn_signed,
         "settings": snapshot(message.connection, policy),
+        "notes": [*message.notes, *(note for note in _notes(policy) if note not in message.notes)],
     }
+
+
+def _notes(policy: OutboundPolicy) -> Iterator[str]:
+    yield from weaknesses.of_policy(policy)
+    to = policy.encrypt_to
+    if to is not None and not to.may_encipher:
+        yield (
+            f"the keyUsage of {to.subject} does not allow to encrypt to it (CMS-35); some products "
+            "refuse such a message. “Check key usage” of the connection refuses to send it"
+        )

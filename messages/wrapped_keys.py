@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from django import db
 from django.db import connection as database
-from django.db.backends.utils import CursorWrapper
 
 from as2gateway.errors import DecryptionFailed
+from audit.durability import synchronous_normal
 from audit.models import AuditEvent
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -73,27 +73,21 @@ class Sightings:
 
     def _remember(self, sha256: str) -> bool:
         seen_at = database.ops.adapt_datetimefield_value(self._now)
-        with database.cursor() as cursor, _unhurried(cursor) as statement:
+        with _soon() as statement, database.cursor() as cursor:
             cursor.execute(statement, (sha256, self._wire_sha256, seen_at))
             return bool(cursor.rowcount)
 
 
 @contextlib.contextmanager
-def _unhurried(cursor: CursorWrapper) -> Iterator[str]:
+def _soon() -> Iterator[str]:
     """Give the statement to use; if it commits by itself, it does not wait for the disk."""
     if database.in_atomic_block:
         yield _REMEMBER
     elif database.vendor == "postgresql":
         yield _REMEMBER_SOON
     else:
-        cursor.execute("PRAGMA synchronous")
-        usual = int(cursor.fetchone()[0])
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        try:
+        with synchronous_normal():
             yield _REMEMBER
-        finally:
-            # By the same connection that is committed which is answered.
-            cursor.execute(f"PRAGMA synchronous={usual}")
 
 
 def forget(now: dt.datetime) -> int:

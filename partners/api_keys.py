@@ -119,7 +119,7 @@ def note_use(row: APIKeyPair, moment: dt.datetime, who: str, by: By) -> bool:
     return True
 
 
-def find(words: str) -> APIKeyPair:
+def find(rows: models.QuerySet[APIKeyPair], words: str) -> APIKeyPair:
     """Find a key by the partner's id of it, its fingerprint (16 digits at least) or its name.
 
     Raises LookupError, which says what is wrong.
@@ -128,7 +128,7 @@ def find(words: str) -> APIKeyPair:
     if len(words) >= _FINGERPRINT:
         ways.append(models.Q(fingerprint__startswith=words.lower()))
     for way in ways:
-        found = list(APIKeyPair.objects.filter(way).select_related("partner")[:2])
+        found = list(rows.filter(way).select_related("partner")[:2])
         if len(found) == 1:
             return found[0]
         if found:

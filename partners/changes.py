@@ -24,6 +24,7 @@ from partners.models import (
     Organization,
     Partner,
     PartnerCertificate,
+    Webhook,
 )
 
 Plain = str | int | bool | list[str] | None
@@ -96,7 +97,7 @@ def record_deletion(row: models.Model, *, actor: str, address: str | None = None
         _CHANGED[type(row)],
         Subject.of(row),
         f"{kind_of(row)} {row} deleted",
-        data={name: {"old": _masked(value)} for name, value in settings_of(row).items()},
+        data={name: {"old": masked(value)} for name, value in settings_of(row).items()},
         actor=actor,
         address=address,
     )
@@ -127,6 +128,7 @@ _CHANGED: Final[dict[type[models.Model], Tag]] = {
     PartnerCertificate: Tag.CERTIFICATE_PARTNER_CHANGED,
     APIKeyPair: Tag.KEY_API_CHANGED,
     Acknowledgement: Tag.CONNECTION_WARNING_ACKNOWLEDGED,
+    Webhook: Tag.WEBHOOK_SETTINGS_CHANGED,
 }
 _CREATED: Final = _CHANGED | {
     KeyPair: Tag.KEY_PAIR_ADDED,
@@ -141,7 +143,7 @@ _RETIRED: Final[dict[type[models.Model], Tag]] = {
 
 def _data(change: Change, *, created: bool) -> dict[str, Plain]:
     values = {"old": change.old, "new": change.new}
-    return {name: _masked(value) for name, value in values.items() if name == "new" or not created}
+    return {name: masked(value) for name, value in values.items() if name == "new" or not created}
 
 
 def _plain(value: object) -> Plain:
@@ -160,7 +162,8 @@ def _plain_item(value: object) -> Plain:
     return [str(each) for each in value] if isinstance(value, list) else _plain(value)
 
 
-def _masked(value: Plain) -> Plain:
+def masked(value: Plain) -> Plain:
+    """Take the password out of a URL."""
     return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
 
 
@@ -169,4 +172,6 @@ def _words(value: Plain) -> str:
         return "true" if value else "false"
     if value is None or value == "":
         return "(empty)"
-    return ", ".join(value) if isinstance(value, list) else str(_masked(value))
+    if isinstance(value, list):
+        return ", ".join(value)
+    return " ".join(str(masked(value)).splitlines())  # what has lines of its own fits in one here

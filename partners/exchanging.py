@@ -1,12 +1,14 @@
 """Exchanging certificates by messages (CEM): what is asked, by them or by us, and what is decided.
 
-Nothing is trusted by itself. A partner's request becomes offers that wait for an operator; what is
-accepted is planned like any other new certificate (``partners.rollover``), from that moment on, so
-that it counts beside the old one at once (CEM-04). The messages are read and sent elsewhere: rows
-here say what is to be sent, and ``messages`` finds them.
+Nothing is trusted by itself, unless a connection says so (``accept_certificates``). A partner's
+request becomes offers that wait for an operator; what is accepted is planned like any other new
+certificate (``partners.rollover``), from that moment on, so that it counts beside the old one at
+once (CEM-04). The messages are read and sent elsewhere: rows here say what is to be sent, and
+``messages`` finds them.
 """
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 
@@ -22,6 +24,7 @@ from as2gateway.errors import (
 )
 from audit.recording import Subject, record
 from audit.tags import Tag
+from partners.importing import KeyFileError, check_certificate
 from partners.models import (
     CertificateAnnouncement,
     CertificateOffer,
@@ -39,6 +42,8 @@ from partners.rollover.confirming import acknowledge, tell
 from partners.rollover.dates import PlanError, earliest_start
 from partners.rollover.planning import Successor, plan_partner, replaced
 from partners.rollover.recording import By, insert, note
+
+logger = logging.getLogger(__name__)
 
 _STATUS = {Status.ACCEPTED: OfferState.ACCEPTED, Status.REJECTED: OfferState.REJECTED}
 _TLS = frozenset({Usage.TLS_SERVER, Usage.TLS_CLIENT})
@@ -114,7 +119,18 @@ def _take_request(
         text = f"{connection}: the partner asks to trust {offer.subject}."
         facts = {"fingerprint": offer.fingerprint, "request": row.request_id}
         record(Tag.CERTIFICATE_OFFER_RECEIVED, Subject.of(offer), text, data=facts)
+    if connection.accept_certificates:
+        _accept_all(row, now)
     note_request(row, now)
+
+
+def _accept_all(row: CertificateRequest, now: dt.datetime) -> None:
+    """Accept what can be; what cannot waits for an operator, as everything does elsewhere."""
+    for offer in row.offers.all():
+        try:
+            accept(offer, now, By("certificate exchange"))
+        except PlanError as error:
+            logger.warning("%s: %s was not accepted by itself: %s", row.connection, offer, error)
 
 
 def _offers(row: CertificateRequest, asked: Iterable[TrustRequest]) -> Iterator[CertificateOffer]:
@@ -172,7 +188,8 @@ def _take_response(connection: Connection, response: cem.Response, now: dt.datet
         acknowledge(row.confirmation, now, By("certificate exchange"))
         return
     text = f"{connection}: the partner refuses the new certificate: {reason or 'without a reason'}."
-    note(Tag.ROLLOVER_CERTIFICATE_REFUSED, row.confirmation.rollover, text, By())
+    facts = {"connection": connection.pk}
+    note(Tag.ROLLOVER_CERTIFICATE_REFUSED, row.confirmation.rollover, text, By(), facts)
     note_response(row, reason, now)
 
 
@@ -186,6 +203,10 @@ def accept(offer: CertificateOffer, now: dt.datetime, by: By) -> None:
     new = offer.value
     if new.not_after <= now:
         raise PlanError(f"It has expired on {new.not_after:%Y-%m-%d}: reject it.")
+    try:
+        check_certificate(new, now)
+    except KeyFileError as error:
+        raise PlanError(f"It is not fit for use, {error}: reject it.") from error
     successor = Successor(new, offer.verifies, offer.encrypts, offer.tls)
     with transaction.atomic():
         _decide(offer, OfferState.ACCEPTED, "", now, by)

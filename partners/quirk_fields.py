@@ -9,7 +9,11 @@ from django.forms.forms import DeclarativeFieldsMetaclass
 from as2gateway.quirks import CHOICES, NAMES, MICVariant, from_plain, to_plain, why
 
 _PREFIX: Final = "quirk_"
-_NONE: Final = {"empty_answer": "200", "repeated_name": "keep both"}
+_NONE: Final = {
+    "empty_answer": "200",
+    "illegal_name": "make it safe",
+    "repeated_name": "keep both",
+}
 _TOLERANCES: Final = "mic_tolerances"
 
 

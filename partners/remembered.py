@@ -23,6 +23,7 @@ from partners.models import (
     KeyPair,
     Organization,
     PartnerCertificate,
+    Webhook,
 )
 
 Value = TypeVar("Value")
@@ -65,6 +66,11 @@ class Rows:
         # A copy of one's own: what a caller sets on it must not reach the next message.
         return copy.copy(found)
 
+    def known_connection(self, pk: int) -> Connection:
+        """Return a connection by its key, with organization and partner. Raises DoesNotExist."""
+        known = Connection.objects.select_related("organization", "partner")
+        return copy.copy(self._get((Connection, pk), lambda: known.get(pk=pk)))
+
     def certificates(self, connection: Connection) -> tuple[PartnerCertificate, ...]:
         """Return the certificates of a connection, whether in use or not."""
         return self._get(
@@ -78,6 +84,10 @@ class Rows:
     def unconfirmed(self, connection: Connection) -> dict[str, tuple[int, ...]]:
         """Return the open confirmations of a connection, by the fingerprint they wait for."""
         return self._get((Confirmation, connection.pk), lambda: _unconfirmed(connection))
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """Return the active webhooks."""
+        return self._get(Webhook, lambda: tuple(Webhook.objects.filter(active=True)))
 
     def _get(self, key: Hashable, load: Callable[[], Value]) -> Value:
         held = self._held.get()

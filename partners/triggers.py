@@ -21,6 +21,7 @@ WATCHED: Final = (
     "KeyPair",
     "Rollover",
     "Confirmation",
+    "Webhook",
 )
 
 _SQLITE_DROP: Final = "DROP TRIGGER IF EXISTS {table}_revised_by_{verb}"

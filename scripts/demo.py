@@ -119,6 +119,9 @@ class Site:
             "AS2_BASE_URL": self.url,
             "AS2_ENGINE": self.engine,
             "AS2_WEB_WORKERS": "1",
+            # A .env file of the place is meant for another gateway's users.
+            "AS2_USER": "",
+            "AS2_COMMANDS_NEED_USER": "0",
         }
 
     def manage(self, *arguments: str, **extra: str) -> str:

@@ -8,6 +8,7 @@ from messages.models.redeliveries import Redelivery, RedeliveryItem, RedeliveryS
 from messages.models.senders import UnknownSender
 from messages.models.transfers import Transfer, TransferPiece
 from messages.models.views import SavedView
+from messages.models.webhook_events import WebhookEvent, WebhookEventState
 from messages.models.wrapped_keys import WrappedKey
 
 __all__ = [
@@ -27,5 +28,7 @@ __all__ = [
     "Transfer",
     "TransferPiece",
     "UnknownSender",
+    "WebhookEvent",
+    "WebhookEventState",
     "WrappedKey",
 ]

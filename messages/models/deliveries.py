@@ -5,12 +5,14 @@ from django.db.models import Q
 
 from messages.models.messages import Message
 from messages.models.work import DueQuerySet, Work
+from partners.models import Route
 
 
 class DeliveryState(models.TextChoices):
-    """Whether the business side has it."""
+    """Whether the business side has it; *waiting* is kept until it fetches it by the API."""
 
     QUEUED = "queued"
+    WAITING = "waiting"
     DONE = "done"
     HELD = "held"
 
@@ -22,13 +24,11 @@ class Deliveries(DueQuerySet["Delivery"]):
 class Delivery(Work):
     """One hand-over along one route; the target's name is fixed when the row is made."""
 
-    FOLDER = "folder"
-
     message = models.ForeignKey(Message, models.PROTECT, related_name="deliveries")
     #: which of the message's attachments, counted from 1; null = the whole payload
     attachment = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
-    route = models.CharField(max_length=20, default=FOLDER)
-    #: for a folder: the final file's path below the inbox, known before the first try
+    route = models.CharField(max_length=20, choices=Route, default=Route.FOLDER)
+    #: the final file's path below the inbox, known before the first try; a name for it otherwise
     target = models.CharField(max_length=600)
     #: the copy beside the target is whole and durable; from then on it is only renamed, so that a
     #: file which the business side has already taken away is never put there again
@@ -43,7 +43,10 @@ class Delivery(Work):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-created_at", "-pk"]
-        permissions = [("retry_delivery", "Can retry a delivery")]
+        permissions = [
+            ("retry_delivery", "Can retry a delivery"),
+            ("acknowledge_delivery", "Can acknowledge documents that wait to be fetched"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "route", "target"], name="delivery_once_a_route"
@@ -52,6 +55,16 @@ class Delivery(Work):
                 condition=Q(due_at__isnull=False, state=DeliveryState.QUEUED)
                 | (Q(due_at__isnull=True) & ~Q(state=DeliveryState.QUEUED)),
                 name="delivery_due_while_queued",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=DeliveryState.WAITING) | Q(route=Route.PULL),
+                name="delivery_waits_to_be_pulled",
+            ),
+        ]
+        indexes = [
+            # Few rows at a time, which programs ask for again and again.
+            models.Index(
+                fields=["id"], condition=Q(state=DeliveryState.WAITING), name="delivery_waiting"
             ),
         ]
 

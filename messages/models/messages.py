@@ -102,7 +102,8 @@ class Message(Work):
     decided_by_mdn = models.BooleanField(default=False, editable=False)
     #: attempts that no longer count towards the connection's limit: an operator sent it again
     forgiven_attempts = models.PositiveIntegerField(default=0, editable=False)
-    #: the name under which an outbox file was taken over, so that it is taken over once (SD1)
+    #: the name under which an outbox file, or a request with an Idempotency-Key, was taken over,
+    #: so that it is taken over once (SD1)
     outbox_key = models.CharField(max_length=64, blank=True, editable=False)
 
     #: EDI facts read from the payload's envelope
@@ -124,6 +125,8 @@ class Message(Work):
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    #: since when its Message-ID may be used again (``Connection.duplicate_days``)
+    lapsed_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: its payload and raw request are no longer kept (``retention``)
     purged_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -134,12 +137,15 @@ class Message(Work):
         permissions = [
             ("download_payload", "Can download payloads and raw requests"),
             ("resend_message", "Can send a message again"),
+            ("send_message", "Can send a document"),
         ]
         constraints = [
             # Only an accepted message claims its names (threats R17): what failed may come again.
             models.UniqueConstraint(
                 fields=["as2_from", "as2_to", "message_id"],
-                condition=Q(direction=Direction.INBOUND, state=State.ACCEPTED),
+                condition=Q(
+                    direction=Direction.INBOUND, state=State.ACCEPTED, lapsed_at__isnull=True
+                ),
                 name="inbound_message_once",
             ),
             models.UniqueConstraint(
@@ -195,6 +201,10 @@ class Message(Work):
                 fields=["connection", "edi_ack_number"],
                 condition=Q(acknowledged_at__isnull=True) & ~Q(edi_ack_number=""),
                 name="message_unacknowledged",
+            ),
+            # Few rows, asked for by whoever has read one.
+            models.Index(
+                fields=["due_at"], condition=Q(state=State.RECEIVED), name="message_to_read"
             ),
             models.Index(
                 fields=["connection", "finished_at"],

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import F
+
+from audit.updating import ONE_MORE, update, update_and_read
 
 Row_co = TypeVar("Row_co", bound=models.Model, covariant=True)
 
@@ -37,16 +38,13 @@ class Work(models.Model):
 
         ``changes`` are written with the claim, such as a state that says so.
         """
-        due = self._rows().filter(pk=self.pk, due_at__lte=now)
-        if due.update(due_at=now + lease, attempts=F("attempts") + 1, **changes) == 0:
-            return False
-        self.refresh_from_db()
-        return True
+        changes |= {"due_at": now + lease, "attempts": ONE_MORE}
+        return update_and_read(self, {"due_at__lte": now}, changes)
 
     def settle(self, **changes: Any) -> bool:
         """Write the outcome of the attempt that this object claimed; False if it has been lost."""
-        mine = self._rows().filter(pk=self.pk, attempts=self.attempts, due_at=self.due_at)
-        if mine.update(**changes) == 0:
+        mine = {"pk": self.pk, "attempts": self.attempts, "due_at": self.due_at}
+        if update(type(self), mine, changes) == 0:
             return False
         for name, value in changes.items():
             setattr(self, name, value)

@@ -6,6 +6,7 @@ from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from audit.links import as_key
 from audit.theme import ModelAdmin
 from partners.access.visibility import Reach, limit, sees_everything
 
@@ -61,5 +62,5 @@ class ScopedAdmin(ModelAdmin):
         key = row.pk if isinstance(row, Model) else row
         if key is None or sees_everything(request.user):
             return True
-        known = self.model._default_manager.filter(pk=key)  # noqa: SLF001  Django's public API
+        known = self.model._default_manager.filter(pk=as_key(key))  # noqa: SLF001  Django's public API
         return self.limited(known, request).exists()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model, Q, QuerySet
 
-from partners.models import Connection, KeyPair, Organization, Partner, Scope
+from partners.models import APIKeyPair, Connection, KeyPair, Organization, Partner, Scope
 
 Anybody = AbstractBaseUser | AnonymousUser
 Row = TypeVar("Row", bound=Model)
@@ -53,6 +53,11 @@ def visible_organizations(user: Anybody) -> QuerySet[Organization]:
 def visible_key_pairs(user: Anybody) -> QuerySet[KeyPair]:
     """Return the key pairs of those organizations."""
     return limit(KeyPair.objects.all(), user, Reach("organization", visible_organizations))
+
+
+def visible_api_keys(user: Anybody) -> QuerySet[APIKeyPair]:
+    """Return the API key pairs for services of visible partners."""
+    return limit(APIKeyPair.objects.all(), user, Reach("partner", visible_partners))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from audit.recording import Subject, record
 from audit.tags import Tag
+from partners.applying.access import check
 from partners.applying.materials import Files
 from partners.applying.plan import Plan, Planner, Shortfall
 from partners.applying.reader import Mistake, read_yaml
@@ -29,16 +31,21 @@ class Refused(Exception):
 class Options:
     """How a file is applied, and by whom."""
 
-    actor: str
+    user: User
     dry_run: bool = False
     #: why settings that fall short of their profile are taken all the same; empty refuses them
     allow_findings: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who is named in the audit trail."""
+        return self.user.get_username()
 
 
 def apply(path: Path, options: Options) -> Plan:
     """Bring the database to what a file says, and return the plan; a dry run only returns it.
 
-    Raises Refused with every mistake of the file.
+    Raises Refused with every mistake of the file, Denied if it is not the user's to do.
     """
     with transaction.atomic():
         plan = _plan(path, options)
@@ -54,7 +61,8 @@ def _plan(path: Path, options: Options) -> Plan:
     top = read_yaml(path, mistakes)
     if top is not None:
         wanted = SchemaReader(Files(path.parent, os.environ, now), mistakes).read(top)
-        plan = Planner(now, mistakes).plan(wanted)
+        plan = Planner(now, mistakes, options.user).plan(wanted)
+    check(plan, options.user, allow_findings=bool(options.allow_findings))
     if not options.allow_findings:
         mistakes += [shortfall.mistake for shortfall in plan.shortfalls]
     if mistakes:

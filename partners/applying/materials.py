@@ -17,7 +17,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where files and passwords come from: paths are relative to the file of settings."""
+    """Where files and secrets come from: paths are relative to the file of settings."""
 
     directory: Path
     environ: Mapping[str, str]
@@ -25,7 +25,7 @@ class Files:
 
     def key_material(self, settings: Settings) -> KeyMaterial:
         """Read the private key and certificate of a key pair; raises Mistake."""
-        password = self.password(settings)
+        password = self.secret(settings, "password")
         if "pkcs12" in settings.places:
             material = self._pkcs12(settings, password)
             place = settings.place_of("pkcs12")
@@ -35,23 +35,26 @@ class Files:
         self._check(settings, place, material.certificate)
         return material
 
-    def password(self, settings: Settings) -> str | None:
-        """Take a password out of the settings; None where there is none. Raises Mistake."""
+    def secret(self, settings: Settings, name: str) -> str | None:
+        """Take a password, or another secret, out of the settings; None where there is none.
+
+        It stands there itself, in a variable of the environment or in a file. Raises Mistake.
+        """
+        from_environment, from_file = f"{name}_env", f"{name}_file"
         given = {
-            name: settings.values.pop(name)
-            for name in ("password", "password_env", "password_file")
-            if name in settings.values
+            each: settings.values.pop(each)
+            for each in (name, from_environment, from_file)
+            if each in settings.values
         }
         if len(given) > 1:
             raise Mistake(settings.place_of(list(given)[1]), f"give only one of {', '.join(given)}")
-        if "password_env" in given:
-            return self._from_environment(settings.place_of("password_env"), given["password_env"])
-        if "password_file" in given:
-            place = settings.place_of("password_file")
-            return (
-                self._read(place, given["password_file"]).decode("utf-8", "replace").rstrip("\r\n")
-            )
-        return given.get("password")
+        if from_environment in given:
+            place = settings.place_of(from_environment)
+            return self._from_environment(place, given[from_environment])
+        if from_file in given:
+            data = self._read(settings.place_of(from_file), given[from_file], "the file named here")
+            return data.decode("utf-8", "replace").rstrip("\r\n")
+        return given.get(name)
 
     def certificate(self, settings: Settings) -> Certificate:
         """Read a partner's certificate; raises Mistake."""
@@ -90,14 +93,16 @@ class Files:
         except KeyFileError as error:
             raise Mistake(place, f"{file}: {error}") from error
 
-    def _read(self, place: Place, name: str) -> bytes:
+    def _read(self, place: Place, name: str, shown: str = "") -> bytes:
+        """Read a small file; ``shown`` stands for a name that may be a secret, by mistake."""
+        shown = shown or name
         try:
             with (self.directory / name).open("rb") as file:
                 data = file.read(importing.MAX_SIZE + 1)
         except OSError as error:
-            raise Mistake(place, f"{name}: {error.strerror}") from error
+            raise Mistake(place, f"{shown}: {error.strerror}") from error
         if len(data) > importing.MAX_SIZE:
-            raise Mistake(place, f"{name}: far too large for a key or certificate")
+            raise Mistake(place, f"{shown}: far too large for a key or certificate")
         return data
 
     def _check(self, settings: Settings, place: Place, certificate: Certificate) -> None:
@@ -112,5 +117,6 @@ class Files:
 
     def _from_environment(self, place: Place, name: str) -> str:
         if name not in self.environ:
-            raise Mistake(place, f"the environment has no variable {name}")
+            # Not by its name: somebody may have written the secret itself there.
+            raise Mistake(place, "the environment has no variable of the name given here")
         return self.environ[name]

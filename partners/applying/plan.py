@@ -1,8 +1,8 @@
 """Plan: what a file asks for against what the database has; rows to save, nothing saved yet.
 
 A row is the same row by what it is known by: an organization and a connection by their AS2 names, a
-partner by its name, a key pair and a certificate by their fingerprint. A new certificate therefore
-stands beside the old one, which is how a rollover overlaps.
+partner and a webhook by their names, a key pair and a certificate by their fingerprint. A new
+certificate therefore stands beside the old one, which is how a rollover overlaps.
 """
 
 import base64
@@ -16,15 +16,24 @@ from django.db import models
 from django.utils import timezone
 
 from as2gateway.compliance.findings import Finding
+from partners.access.visibility import (
+    Anybody,
+    limit,
+    visible_connections,
+    visible_organizations,
+    visible_partners,
+)
 from partners.applying.reader import Mistake, Place
 from partners.applying.readers import Settings
 from partners.applying.schema import (
+    SECRET,
     Wanted,
     WantedCertificate,
     WantedConnection,
     WantedKeyPair,
     WantedOrganization,
     WantedPartner,
+    WantedWebhook,
 )
 from partners.changes import Change, compare, kind_of, settings_of
 from partners.compliance.cases import Case
@@ -37,6 +46,7 @@ from partners.models import (
     Organization,
     Partner,
     PartnerCertificate,
+    Webhook,
 )
 from partners.models.credentials import sealed_password
 
@@ -91,10 +101,14 @@ class Step:
 
 
 class Planner:
-    """Plans a whole file; mistakes that only the database shows are noted like all others."""
+    """Plans a whole file; mistakes that only the database shows are noted like all others.
 
-    def __init__(self, now: dt.datetime, mistakes: list[Mistake]) -> None:
+    A row that the user may not see is none that is there.
+    """
+
+    def __init__(self, now: dt.datetime, mistakes: list[Mistake], user: Anybody) -> None:
         self._now = now
+        self._user = user
         self._mistakes = mistakes
         self._steps: list[Step] = []
         self._shortfalls: list[Shortfall] = []
@@ -102,6 +116,7 @@ class Planner:
         self._organizations: dict[str, Organization] = {}
         self._pairs: dict[str, dict[str, KeyPair]] = {}
         self._places: dict[str, Place] = {}
+        self._partners: dict[str, Partner] = {}
 
     def plan(self, wanted: Wanted) -> Plan:
         """Return the steps in the order in which they can be saved."""
@@ -109,6 +124,8 @@ class Planner:
             self._organization(organization)
         for partner in wanted.partners:
             self._partner(partner)
+        for webhook in wanted.webhooks:
+            self._webhook(webhook)
         return Plan(tuple(self._steps), tuple(self._shortfalls))
 
     def _organization(self, wanted: WantedOrganization) -> None:
@@ -117,12 +134,15 @@ class Planner:
             wanted.settings.place_of("as2_id"), Organization, as2_id
         ):
             return
-        row = Organization.objects.filter(as2_id=as2_id).first() or Organization()
+        row = self._known_organization(as2_id) or Organization()
         self._step(row, wanted.settings)
         self._places[as2_id] = wanted.settings.place
         self._know(row)
         for pair in wanted.keys:
             self._key_pair(row, pair)
+
+    def _known_organization(self, as2_id: str) -> Organization | None:
+        return visible_organizations(self._user).filter(as2_id=as2_id).first()
 
     def _know(self, row: Organization) -> None:
         self._organizations[row.as2_id] = row
@@ -162,10 +182,14 @@ class Planner:
         name = wanted.settings.values.get("name")
         if name is None or self._repeats(wanted.settings.place_of("name"), Partner, name):
             return
-        row = Partner.objects.filter(name=name).first() or Partner()
+        row = self._known_partner(name) or Partner()
         self._step(row, wanted.settings)
+        self._partners[name] = row
         for connection in wanted.connections:
             self._connection(row, connection)
+
+    def _known_partner(self, name: str) -> Partner | None:
+        return visible_partners(self._user).filter(name=name).first()
 
     def _connection(self, partner: Partner, wanted: WantedConnection) -> None:
         settings = wanted.settings
@@ -175,17 +199,12 @@ class Planner:
             return
         if self._repeats(settings.place_of("as2_id"), Connection, owner.as2_id, as2_id):
             return
-        known = Connection.objects.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
+        rows = visible_connections(self._user)
+        known = rows.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
         row = known.select_related("organization", "partner").first() or Connection()
         more = self._client_key(owner, settings) | self._password(row, wanted)
         self._step(row, settings, organization=owner, partner=partner, **more)
-        try:
-            row.clean()
-        except ValidationError as error:
-            self._mistakes += [
-                Mistake(settings.place_of(name), " ".join(texts))
-                for name, texts in error.message_dict.items()
-            ]
+        self._clean(row, settings)
         certificates = {each.fingerprint: each for each in row.certificates.all()} if row.pk else {}
         for certificate in wanted.certificates:
             self._certificate(row, certificate, certificates)
@@ -217,7 +236,7 @@ class Planner:
         if as2_id is None:
             return None
         if as2_id not in self._organizations:
-            row = Organization.objects.filter(as2_id=as2_id).first()
+            row = self._known_organization(as2_id)
             if row is None:
                 text = f'there is no organization "{as2_id}", here or in the database'
                 self._mistakes.append(Mistake(settings.place_of("organization"), text))
@@ -244,6 +263,46 @@ class Planner:
         if row.encrypts and row.key_type != "rsa":
             text = f"an {row.key_type} key cannot be encrypted to; leave encrypt out of roles"
             self._mistakes.append(Mistake(settings.place_of("roles"), text))
+
+    def _webhook(self, wanted: WantedWebhook) -> None:
+        settings = wanted.settings
+        name = settings.values.get("name")
+        if name is None or self._repeats(settings.place_of("name"), Webhook, name):
+            return
+        # They may hear of every partner: whoever has a scope sees none of them, as on the pages.
+        rows = limit(Webhook.objects.select_related("partner"), self._user, None)
+        row = rows.filter(name=name).first() or Webhook()
+        self._step(row, settings, **self._webhook_partner(settings), **self._secret(row, wanted))
+        self._clean(row, settings)
+
+    def _webhook_partner(self, settings: Settings) -> dict[str, object]:
+        """Find the partner that is named; empty where the file says nothing of it."""
+        name = settings.values.pop("partner", None)
+        if not name:
+            return {} if name is None else {"partner": None}
+        found = self._partners.get(name) or self._known_partner(name)
+        if found is None:
+            text = f'there is no partner "{name}", here or in the database'
+            self._mistakes.append(Mistake(settings.place_of("partner"), text))
+        return {"partner": found}
+
+    def _secret(self, row: Webhook, wanted: WantedWebhook) -> dict[str, object]:
+        """Seal the secret, unless it is the one that is there; a new webhook has to have one."""
+        if wanted.secret is None:
+            if not row.pk and not wanted.settings.places.keys() & set(SECRET):
+                text = 'a new webhook takes "secret", "secret_env" or "secret_file"'
+                self._mistakes.append(Mistake(wanted.settings.place, text))
+            return {}
+        return {} if row.keeps_secret(wanted.secret) else row.columns_of(wanted.secret, self._now)
+
+    def _clean(self, row: Connection | Webhook, settings: Settings) -> None:
+        try:
+            row.clean()
+        except ValidationError as error:
+            self._mistakes += [
+                Mistake(settings.place_of(name), " ".join(texts))
+                for name, texts in error.message_dict.items()
+            ]
 
     def _step(self, row: models.Model, settings: Settings, **more: object) -> None:
         created = row.pk is None

@@ -3,8 +3,9 @@
 A key that sets a column has the column's name; its type, choices and limits are the column's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings as installation
@@ -14,10 +15,12 @@ from as2gateway.certificates import Certificate
 from as2gateway.engines import get_engine
 from as2gateway.quirks import CHOICES, NAMES, QuirkError, from_plain, to_plain
 from as2gateway.tls.trust import parse_pins
+from partners import webhook_secrets
 from partners.applying.materials import Files
 from partners.applying.reader import Items, Mapping, Mistake, Value
 from partners.applying.readers import (
     Key,
+    Reader,
     Settings,
     boolean,
     column,
@@ -29,8 +32,16 @@ from partners.applying.readers import (
     text,
 )
 from partners.compliance.profiles import catalogue
+from partners.event_types import read_patterns
 from partners.importing import KeyMaterial
-from partners.models import Connection, KeyPair, Organization, Partner, PartnerCertificate
+from partners.models import (
+    Connection,
+    KeyPair,
+    Organization,
+    Partner,
+    PartnerCertificate,
+    Webhook,
+)
 from partners.presets import known_presets
 
 #: word in the file: column of the row
@@ -83,11 +94,21 @@ class WantedPartner:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedWebhook:
+    """Another system that is told of events."""
+
+    settings: Settings
+    #: None where the file says nothing of it
+    secret: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """All that a file asks for."""
 
     organizations: tuple[WantedOrganization, ...]
     partners: tuple[WantedPartner, ...]
+    webhooks: tuple[WantedWebhook, ...]
 
 
 def _columns(model: type[models.Model], leave_out: Sequence[str] = ()) -> list[Key]:
@@ -127,17 +148,21 @@ def _hosts(value: Value) -> str:
     return optional_text(value)
 
 
-def _pins(value: Value) -> str:
-    """Read a list of fingerprints, or a text as the column has it."""
+def _lines(check: Callable[[str], object]) -> Reader:
+    """Make a reader of a list, or of a text with lines as the column has it."""
+    return partial(_read_lines, check)
+
+
+def _read_lines(check: Callable[[str], object], value: Value) -> str:
     if isinstance(value, Items):
-        pins = "\n".join(text(item) for item in value.values)
+        lines = "\n".join(text(item) for item in value.values)
     else:
-        pins = optional_text(value)
+        lines = optional_text(value)
     try:
-        parse_pins(pins)
+        check(lines)
     except ValueError as error:
         raise Mistake(value.place, str(error)) from error
-    return pins
+    return lines
 
 
 def _quirks(value: Value) -> dict[str, Any]:
@@ -161,6 +186,8 @@ def _quirk(name: str, value: Value) -> object:
 
 
 _PASSWORD: Final = ("password", "password_env", "password_file")
+#: the same for a webhook's secret
+SECRET: Final = ("secret", "secret_env", "secret_file")
 #: keys that together bring a private key and its certificate
 _FILES: Final = (
     "private_key",
@@ -168,7 +195,7 @@ _FILES: Final = (
     "pkcs12",
     *_PASSWORD,
 )
-_TOP = [Key("organizations", items), Key("partners", items)]
+_TOP = [Key("organizations", items), Key("partners", items), Key("webhooks", items)]
 _ORGANIZATION = [*_columns(Organization), Key("keys", items)]
 _KEY_PAIR = [
     *_columns(KeyPair, leave_out=[*PURPOSES.values(), "chain"]),
@@ -185,7 +212,7 @@ _CONNECTION = [
     Key("profile", _profile),
     Key("preset", _preset_name),
     Key("mdn_hosts", _hosts),
-    Key("tls_pins", _pins),
+    Key("tls_pins", _lines(parse_pins)),
     Key("tls_client_key", optional_text),
     Key("certificates", items),
 ]
@@ -193,6 +220,12 @@ _CERTIFICATE = [
     Key("file", text, required=True),
     *_columns(PartnerCertificate, leave_out=list(ROLES.values())),
     Key("roles", several_of(ROLES)),
+]
+_WEBHOOK = [
+    *_columns(Webhook, leave_out=["events"]),
+    Key("events", _lines(read_patterns)),
+    Key("partner", optional_text),
+    *(Key(name, text) for name in SECRET),
 ]
 
 
@@ -209,6 +242,7 @@ class SchemaReader:
         return Wanted(
             tuple(self._organization(item) for item in _list(settings, "organizations")),
             tuple(self._partner(item) for item in _list(settings, "partners")),
+            tuple(self._webhook(item) for item in _list(settings, "webhooks")),
         )
 
     def _settings(self, value: Value, keys: Sequence[Key]) -> Settings:
@@ -240,7 +274,7 @@ class SchemaReader:
         settings = self._settings(value, _CONNECTION)
         password = None
         try:
-            password = self._files.password(settings)
+            password = self._files.secret(settings, "password")
             _fill(settings)
         except Mistake as mistake:
             self._mistakes.append(mistake)
@@ -258,6 +292,19 @@ class SchemaReader:
             return None
         _spread(settings, "roles", ROLES)
         return WantedCertificate(settings, certificate)
+
+    def _webhook(self, value: Value) -> WantedWebhook:
+        settings = self._settings(value, _WEBHOOK)
+        given = [name for name in SECRET if name in settings.places]
+        place = settings.place_of(given[0] if given else "secret")
+        try:
+            secret = self._files.secret(settings, "secret")
+            return WantedWebhook(settings, None if secret is None else webhook_secrets.read(secret))
+        except Mistake as mistake:
+            self._mistakes.append(mistake)
+        except ValueError as error:
+            self._mistakes.append(Mistake(place, str(error)))
+        return WantedWebhook(settings)
 
 
 def _list(settings: Settings, name: str) -> tuple[Value, ...]:

@@ -19,13 +19,17 @@ from partners.models.probes import TLSProbe
 from partners.models.renewals import Renewal
 from partners.models.revision import Revision
 from partners.models.rollovers import OPEN_STATES, Confirmation, Rollover, RolloverState
+from partners.models.routes import Route
 from partners.models.scopes import Scope
 from partners.models.suspensions import Suspension
+from partners.models.tokens import APIToken
+from partners.models.webhooks import Webhook
 
 __all__ = [
     "OPEN_STATES",
     "APIKeyPair",
     "APIKeyState",
+    "APIToken",
     "Acknowledgement",
     "CertificateAnnouncement",
     "CertificateFacts",
@@ -48,9 +52,11 @@ __all__ = [
     "Revision",
     "Rollover",
     "RolloverState",
+    "Route",
     "Scope",
     "Suspension",
     "TLSProbe",
+    "Webhook",
     "accepted",
     "in_use",
 ]

@@ -14,7 +14,7 @@ from as2gateway.algorithms import (
 )
 from as2gateway.compliance.facts import Trust
 from as2gateway.engines import DEFAULT_ENGINE, get_engine
-from as2gateway.policy import MDNMode, OutboundPolicy
+from as2gateway.policy import MDNMode
 from as2gateway.quirks import QuirkError, Quirks, from_plain
 from partners.compliance.profiles import profile_choices
 from partners.encryption import KeyRingError, SecretField
@@ -22,6 +22,8 @@ from partners.models.credentials import Credentials, origin_of
 from partners.models.keys import KeyPair
 from partners.models.organizations import Organization, validate_as2_name
 from partners.models.partners import Partner
+from partners.models.routes import Route
+from partners.models.shapes import shape_of
 from partners.models.validators import (
     validate_authorities,
     validate_pins,
@@ -285,6 +287,27 @@ class Connection(models.Model):
         help_text="Take certificates that this partner sends in signed messages, for you to "
         "accept or refuse, and send them ours. Nothing is trusted by itself.",
     )
+    delivery = models.CharField(
+        max_length=10,
+        choices=Route,
+        default=Route.FOLDER,
+        help_text="How documents reach the business side: in a folder of the inbox, or kept until "
+        "it fetches and acknowledges them by the API.",
+    )
+    accept_certificates = models.BooleanField(
+        "accept them by itself",
+        default=False,
+        help_text="Trust what comes so at once, without anybody's look (CEM): only the key that is "
+        "replaced vouches for it, so whoever has stolen that one may bring his own.",
+    )
+    duplicate_days = models.PositiveIntegerField(
+        "days to know duplicates",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="After them a Message-ID may come again with another document: partners who "
+        "begin to count anew. Longer than anybody resends; 30 will do. Empty: never.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -304,7 +327,7 @@ class Connection(models.Model):
         """Refuse settings that could never deliver; the admin shows these by field."""
         # A form may leave the organization out; its own message says so.
         if hasattr(self, "organization") and self.as2_id == self.organization.as2_id:
-            raise ValidationError({"as2_id": "The partner's AS2 id must differ from our own."})
+            self._check_own_name()
         if self.tls_trust == Trust.CUSTOM_CA and not self.tls_ca.strip():
             raise ValidationError({"tls_ca": "Trust custom-ca needs an authority's certificate."})
         if hasattr(self, "organization") and self.tls_client_key is not None:
@@ -337,6 +360,12 @@ class Connection(models.Model):
             return False  # it is sealed anew by a key that is there
         return known == password and self.url_password_for == origin_of(url)
 
+    def _check_own_name(self) -> None:
+        """Refuse our own name for the partner's, unless a loop-back is meant (MDN-20)."""
+        # Whether they can be read at all, their own validator says.
+        if not (isinstance(self.quirks, dict) and self.quirks.get("own_name")):
+            raise ValidationError({"as2_id": "The partner's AS2 id must differ from our own."})
+
     def _check_password(self) -> None:
         if self.url_password is None:
             return
@@ -350,7 +379,7 @@ class Connection(models.Model):
         """Refuse an engine that does not exist, or cannot do what is set here."""
         try:
             engine = get_engine(self.engine or settings.AS2_ENGINE)
-            engine.check(self._shape())
+            engine.check(shape_of(self))
         except QuirkError:
             return  # its own validator says so
         except ValueError as error:
@@ -359,22 +388,6 @@ class Connection(models.Model):
         if self.signature_scheme == SignatureScheme.RSA_PSS and engine.name != DEFAULT_ENGINE:
             text = f"The engine {engine.name} signs by {SignatureScheme.RSA_V15} only."
             raise ValidationError({"signature_scheme": text})
-
-    def _shape(self) -> OutboundPolicy:
-        """How messages are built, without the keys; a word that is no choice counts as none."""
-        return OutboundPolicy(
-            as2_from="",
-            as2_to=self.as2_id,
-            sign=next((each for each in DigestAlgorithm if each == self.sign), None),
-            encrypt=next((each for each in CipherAlgorithm if each == self.encrypt), None),
-            compress=next(
-                (each for each in Compression if each == self.compress), Compression.NONE
-            ),
-            key_transport=next(
-                (each for each in KeyTransport if each == self.key_transport), KeyTransport.RSA_V15
-            ),
-            quirks=self.needs,
-        )
 
     def _check_client_key(self, pair: KeyPair) -> None:
         if pair.organization != self.organization:

@@ -34,6 +34,8 @@ class KeyPair(CertificateFacts):
 
     class Meta:
         ordering = ["organization", "-activates_at"]
+        # Of every kind of private key: it leaves by commands only.
+        permissions = [("export_private_key", "Can take private keys out")]
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="key_pair_name_once"),
             models.CheckConstraint(

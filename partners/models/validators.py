@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from as2gateway.quirks import QuirkError, from_plain
 from as2gateway.tls.manual import parse_platform
 from as2gateway.tls.trust import parse_authorities, parse_pins
+from partners.event_types import read_patterns
 
 
 def validate_pins(text: str) -> None:
@@ -27,6 +28,14 @@ def validate_authorities(text: str) -> None:
     """Refuse what is no certificate in PEM."""
     try:
         parse_authorities(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+def validate_patterns(text: str) -> None:
+    """Refuse patterns that fit no event."""
+    try:
+        read_patterns(text)
     except ValueError as error:
         raise ValidationError(str(error)) from error
 

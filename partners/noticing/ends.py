@@ -81,7 +81,7 @@ def _recipients(end: End, step: int, *, urgent: bool) -> list[str]:
 def _ours(now: dt.datetime) -> Iterator[End]:
     for owner in Organization.objects.prefetch_related("keys"):
         pairs = list(owner.keys.all())
-        for pair in _used(pairs, ("signs", "decrypts"), now):
+        for pair in used_of(pairs, ("signs", "decrypts"), now):
             yield End(
                 key=f"key/{owner.pk}/{pair.fingerprint[:32]}",
                 what=f"Our certificate {pair.name} of {owner} ({pair.subject})",
@@ -89,7 +89,7 @@ def _ours(now: dt.datetime) -> Iterator[End]:
                 organization=owner,
                 partner=None,
                 fingerprint=pair.fingerprint,
-                successor=_successor(pair, pairs, ("signs", "decrypts")),
+                successor=successor_of(pair, pairs, ("signs", "decrypts")),
             )
 
 
@@ -100,10 +100,10 @@ def _theirs(now: dt.datetime) -> Iterator[End]:
     rows = Connection.objects.select_related("organization", "partner")
     for connection in rows.prefetch_related("certificates"):
         certificates = list(connection.certificates.all())
-        for row in _used(certificates, uses, now):
+        for row in used_of(certificates, uses, now):
             row.connection = connection
             key = (connection.organization_id, connection.partner_id, row.fingerprint)
-            found[key].append((row, _successor(row, certificates, uses)))
+            found[key].append((row, successor_of(row, certificates, uses)))
     for (owner, company, fingerprint), same in found.items():
         row, connection = same[0][0], same[0][0].connection
         names = ", ".join(f"{each.connection} ({each.connection.environment})" for each, _ in same)
@@ -133,13 +133,15 @@ def _api_keys() -> Iterator[End]:
             )
 
 
-def _used(rows: Iterable[Facts], uses: Iterable[str], now: dt.datetime) -> list[Facts]:
+def used_of(rows: Iterable[Facts], uses: Iterable[str], now: dt.datetime) -> list[Facts]:
     """Return the rows that are used for something now: of each use, the latest to have started."""
     chosen = (in_use([row for row in rows if getattr(row, use)], now)[:1] for use in uses)
     return list(dict.fromkeys(row for each in chosen for row in each))
 
 
-def _successor(row: CertificateFacts, rows: Iterable[CertificateFacts], uses: Iterable[str]) -> str:
+def successor_of(
+    row: CertificateFacts, rows: Iterable[CertificateFacts], uses: Iterable[str]
+) -> str:
     """Say what takes over before the end, for everything that the row is used for."""
     needed = {use for use in uses if getattr(row, use)}
     for other in rows:

@@ -3,13 +3,24 @@
 import datetime as dt
 
 from audit.tags import Tag
-from partners.models import CertificateAnnouncement, CertificateRequest, Connection, Notice
+from partners.models import (
+    CertificateAnnouncement,
+    CertificateRequest,
+    Connection,
+    Notice,
+    OfferState,
+)
 from partners.noticing.keeping import administrators, keep
 
 
 def note_request(row: CertificateRequest, now: dt.datetime) -> bool:
-    """Tell that certificates wait to be accepted or refused; whether it is news."""
+    """Tell that certificates wait to be accepted or refused; whether it is news.
+
+    Or that none does, since the connection takes them by itself.
+    """
     connection = row.connection
+    if not row.offers.filter(state=OfferState.PENDING).exists():
+        return _note_accepted(row, now)
     subjects = ", ".join(offer.subject for offer in row.offers.all())
     title = f"{connection.partner} asks to trust a new certificate"
     until = f"{row.respond_by:%Y-%m-%d %H:%M} UTC" if row.respond_by else "no date"
@@ -18,6 +29,18 @@ def note_request(row: CertificateRequest, now: dt.datetime) -> bool:
         "by another way, then accept or reject it under Certificate requests. Until then nothing "
         f"that is signed by it is taken. They want an answer by {until} and may use it from then "
         "on.\n"
+    )
+    return _keep(f"cem-request/{row.pk}", connection, title, text, now)
+
+
+def _note_accepted(row: CertificateRequest, now: dt.datetime) -> bool:
+    connection = row.connection
+    subjects = ", ".join(f"{offer.subject} ({offer.fingerprint})" for offer in row.offers.all())
+    title = f"{connection.partner} has a new certificate, trusted by itself"
+    text = (
+        f"{title}, by a message for {connection}: {subjects}.\nThe connection says so. If you did "
+        "not expect it, compare the fingerprint with them by another way, and retire it on the "
+        "connection's page if it is not theirs.\n"
     )
     return _keep(f"cem-request/{row.pk}", connection, title, text, now)
 

@@ -21,7 +21,12 @@ def keep(notice: Notice, tag: Tag) -> bool:
         )
         if created:
             notice.pk = row.pk
-            facts = {"days_left": row.days_left, "urgent": row.urgent, "of": row.fingerprint}
+            facts = {
+                "key": row.key,
+                "days_left": row.days_left,
+                "urgent": row.urgent,
+                "of": row.fingerprint,
+            }
             record(tag, Subject.of(row), row.title, data=facts)
     return created
 

@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from audit.links import page_of
+from audit.links import as_key, page_of
 from audit.pages import framed
 from audit.theme import ModelAdmin, action
 from partners.models import Connection, Environment
@@ -61,7 +61,7 @@ class OnboardingAdmin(ModelAdmin):
         """Whoever may edit it, if it is a test connection."""
         may = self.has_change_permission(request)
         tests = Connection.objects.filter(environment=Environment.TEST)
-        return may and (object_id is None or tests.filter(pk=object_id).exists())
+        return may and (object_id is None or tests.filter(pk=as_key(object_id)).exists())
 
     def has_sheet_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         """Whoever may see the connection."""

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from audit.tags import Tag
 from partners.compliance import verdicts
 from partners.models import OPEN_STATES, Rollover, RolloverState
-from partners.rollover.dates import PlanError, check_start
+from partners.rollover.dates import PlanError, check_start, earliest_start
 from partners.rollover.recording import By, change, note
 
 #: How long the old certificate stays accepted after everybody was seen to use the new one: longer
@@ -96,6 +96,11 @@ def move(rollover: Rollover, start: dt.datetime, now: dt.datetime, by: By) -> No
         text = f"It starts on {start:%Y-%m-%d %H:%M} UTC."
         note(Tag.ROLLOVER_CERTIFICATE_MOVED, rollover, text, by)
     activate_if_due(rollover, now)
+
+
+def start_now(rollover: Rollover, now: dt.datetime, by: By) -> None:
+    """Use the new one at once, or from the first moment of its validity; PlanError as ``move``."""
+    move(rollover, earliest_start(rollover.new.value, now), now, by)
 
 
 def _planned() -> QuerySet[Rollover]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from audit.tags import Tag
-from partners.models import Confirmation, Connection
+from partners.models import Confirmation, Connection, Rollover
 from partners.remembered import rows
+from partners.rollover.dates import PlanError
 from partners.rollover.recording import By, note
 
 
@@ -32,7 +33,15 @@ def _confirm(pk: int, now: dt.datetime) -> None:
             return
         row = _read(pk)
         text = f"{row.connection}: the first message used the new certificate."
-        note(Tag.ROLLOVER_CERTIFICATE_CONFIRMED, row.rollover, text, By())
+        note(Tag.ROLLOVER_CERTIFICATE_CONFIRMED, row.rollover, text, By(), _of(row))
+
+
+def check_asked(rollover: Rollover) -> None:
+    """Raise PlanError unless partners are asked to take a new certificate of ours."""
+    if not rollover.is_ours:
+        raise PlanError("This is the partner's own certificate; there is nothing to acknowledge.")
+    if not rollover.is_open:
+        raise PlanError("It is closed already.")
 
 
 def tell(row: Confirmation, now: dt.datetime, by: By) -> bool:
@@ -52,8 +61,13 @@ def acknowledge(row: Confirmation, now: dt.datetime, by: By) -> bool:
         if silent.update(acknowledged_at=now, acknowledged_by=by.actor) == 0:
             return False
         text = f"{row.connection}: the partner acknowledged the new certificate."
-        note(Tag.ROLLOVER_CERTIFICATE_ACKNOWLEDGED, row.rollover, text, by)
+        note(Tag.ROLLOVER_CERTIFICATE_ACKNOWLEDGED, row.rollover, text, by, _of(row))
     return True
+
+
+def _of(row: Confirmation) -> dict[str, object]:
+    """Which of a rollover's connections it is about."""
+    return {"connection": row.connection_id}
 
 
 def _read(pk: int) -> Confirmation:

@@ -11,10 +11,14 @@ class PlanError(Exception):
     """A rollover cannot be done so; the text says why and what would be possible."""
 
 
+class StartRefused(PlanError):
+    """The new one cannot take over at that moment."""
+
+
 def check_start(
     start: dt.datetime, new: Certificate, olds: Sequence[CertificateFacts], now: dt.datetime
 ) -> None:
-    """Raise PlanError unless max(now, new.not_before) ≤ start < old.not_after.
+    """Raise StartRefused unless max(now, new.not_before) ≤ start < old.not_after.
 
     Where the present one ends before the new one begins, the first moment of the new one is
     allowed: the gap is there, and waiting would make it longer.
@@ -22,12 +26,12 @@ def check_start(
     earliest = max(now, new.not_before)
     if start < earliest:
         why = "that is in the past" if start < now else "the new certificate is not valid yet"
-        raise PlanError(f"{_written(start)} is too early: {why}. From {_written(earliest)} on.")
+        raise StartRefused(f"{_written(start)} is too early: {why}. From {_written(earliest)} on.")
     end = min(old.not_after for old in olds)
     if start >= end and start != earliest:
         why = f"the present certificate ends on {_written(end)}"
         way = "choose a moment before" if end > earliest else f"take {_written(earliest)}"
-        raise PlanError(f"{_written(start)} is too late: {why}; {way}.")
+        raise StartRefused(f"{_written(start)} is too late: {why}; {way}.")
 
 
 def earliest_start(new: Certificate, now: dt.datetime) -> dt.datetime:

@@ -29,6 +29,8 @@ _AHEAD = 60
 #: Seconds without any arrival after which the faults end, and until all has to be quiet then.
 _STANDSTILL = 240.0
 _QUIET = 600.0
+#: Seconds of a gateway's clock between its settings and the first fault.
+_SETTLED = 2 * 3600.0
 #: Seconds of nothing after which the clocks are set ahead, and by how many seconds of theirs.
 _SILENCE, _HELP = 12.0, 3600.0
 
@@ -270,6 +272,9 @@ def _world(folder: Path, plan: Plan) -> Iterator[World]:
         )
         _introduce(a.side, b.side, b.proxy)
         _introduce(b.side, a.side, a.proxy)
+        for place in (a, b):
+            # Keys are used from when they were set up: no clock is set back to before that.
+            place.clock.jump(_SETTLED)
         pair, chance = Pair(a.side, b.side), random.Random(plan.seed)
         broken = Faults(pair, chance, [a.clock, b.clock], [a.disk, b.disk], redis, postgres)
         yield World(pair, broken, [a.proxy, b.proxy])

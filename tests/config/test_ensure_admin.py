@@ -4,6 +4,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
+from audit.acting import shell_name
+from audit.models import AuditEvent
+
 pytestmark = pytest.mark.django_db
 
 
@@ -13,6 +16,9 @@ def test_it_makes_an_administrator_who_can_sign_in(monkeypatch: pytest.MonkeyPat
     user = get_user_model().objects.get(username="ada")
     assert user.check_password("first-password")
     assert user.is_superuser
+    event = AuditEvent.objects.get(tag="user:access:changed")
+    assert (event.actor, event.subject_name) == (shell_name(), "ada")
+    assert event.data["superuser"] == {"old": None, "new": True}
 
 
 def test_a_second_run_changes_the_password_of_the_same_user(

@@ -1,6 +1,7 @@
 """Rows and stored files of messages, for tests of what happens to them later."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
@@ -11,6 +12,20 @@ from messages.store import Kind, get_store
 from partners.models import Connection
 
 PAYLOAD = b"UNA:+.? 'UNB+UNOA:1+A+B+200101:1200+1'UNZ+1+1'"
+
+
+@dataclass
+class Waiting:
+    """A message that waits for its MDN, and the request as the partner got it."""
+
+    row: Message
+    request: bytes
+
+    @property
+    def message(self) -> Message:
+        """As it is now."""
+        self.row.refresh_from_db()
+        return self.row
 
 
 def stored(kind: Kind, content: bytes) -> str:

@@ -36,6 +36,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     """The calls to workers that stand in the broker's queue, read anew each time."""
     # What another test rang for a moment ago does not count.
     monkeypatch.setattr(dispatch, "deliveries", dispatch.Bell())
+    monkeypatch.setattr(dispatch, "readings", dispatch.Bell())
+    monkeypatch.setattr(dispatch, "sendings", dispatch.Bells())
     empty_queue()
     yield read_queue
     empty_queue()

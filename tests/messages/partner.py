@@ -18,7 +18,7 @@ from as2gateway.mic import MIC
 from as2gateway.policy import InboundPolicy, Limits
 from as2gateway.request import AS2Request, read_request
 from tests import factories
-from tests.messages.servers import answer
+from tests.messages.servers import answer, is_whole
 
 #: Makes of the true report what this partner sends instead.
 Change = Callable[[MDNReport], MDNReport]
@@ -40,8 +40,9 @@ class Partner:
         return answer(mdn.body, "200 OK", *fields)
 
     def answers(self, connection: socket.socket, request: bytes) -> None:
-        """Follow a request as a server's script."""
-        connection.sendall(self(request))
+        """Follow a request as a server's script, unless its sender has died in the middle."""
+        if is_whole(request):
+            connection.sendall(self(request))
 
     def mdn_for(self, request: bytes) -> BuiltMDN:
         """Read a request and report on it."""

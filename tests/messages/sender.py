@@ -43,6 +43,14 @@ class Sent:
         """The same fields with other octets."""
         return replace(self, body=body)
 
+    def with_broken_padding(self) -> "Sent":
+        """The same, with an octet of the last block but one of the encryption (CBC) changed.
+
+        By it the last octet of the padding differs, which then is none. The last block itself, if
+        it were changed, would decrypt to a padding by chance one time in 256.
+        """
+        return self.with_body(self.body[:-17] + bytes([self.body[-17] ^ 1]) + self.body[-16:])
+
     def send(self) -> Reply:
         """Let the gateway receive it."""
         return send(post(self.body, self.fields))

@@ -105,10 +105,42 @@ def read_request(connection: socket.socket) -> bytes:
             return data
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"),
-        0,
-    )
+    length = _declared(head)
     while len(body) < length and (piece := connection.recv(65536)):
         body += piece
     return head + b"\r\n\r\n" + body
+
+
+def is_whole(request: bytes) -> bool:
+    """Whether all of a request came: its client may have died in the middle."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    return bool(end) and len(body) >= _declared(head)
+
+
+@dataclass
+class Lasting:
+    """A server that answers all requests of a connection, or goes silent at some."""
+
+    respond: Callable[[bytes], bytes]
+    #: requests that it takes without an answer, counted from 1
+    unanswered: frozenset[int] = frozenset()
+    #: each request, and how many there were on each connection
+    requests: list[bytes] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
+
+    def __call__(self, connection: socket.socket, request: bytes) -> None:
+        """Follow a connection to its end, as a script of ``serve``."""
+        self.connections.append(0)
+        while request:
+            self.requests.append(request)
+            self.connections[-1] += 1
+            if len(self.requests) in self.unanswered:
+                return
+            connection.sendall(self.respond(request))
+            request = read_request(connection)
+
+
+def _declared(head: bytes) -> int:
+    """Return the body's length by its head; 0 if that does not say."""
+    lines = head.lower().split(b"\r\n")
+    return next((int(line[15:]) for line in lines if line[:15] == b"content-length:"), 0)

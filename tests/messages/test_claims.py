@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection as database
-from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from messages import attempting, claims, wire
-from messages.claims import Claim, LeaseLost, claim
-from messages.models import Attempt, Message, State
+from messages import attempting, claims, resuming, wire
+from messages.claims import LeaseLost, claim, keep
+from messages.models import Message, State
+from messages.resting import REST
 from messages.sending import enqueue, resend, send
 from messages.store import get_store
+from messages.transport import PostOptions
 from partners.models import Connection
 from tests import factories
 from tests.messages.partner import Partner
@@ -25,16 +26,16 @@ from tests.messages.servers import answer, serve
 pytestmark = pytest.mark.django_db
 
 
-def claimed(**fields: Any) -> Claim:
+def claimed(**fields: Any) -> Message:
     message = enqueue(factories.connection(**fields), [b"order"])
     found = claim(message.pk, timezone.now())
     assert found is not None
     return found
 
 
-def lose(found: Claim) -> None:
+def lose(found: Message) -> None:
     """Let another worker have the message."""
-    Message.objects.filter(pk=found.message.pk).update(attempts=9)
+    Message.objects.filter(pk=found.pk).update(attempts=9)
 
 
 def due_at(message: Message) -> dt.datetime:
@@ -45,22 +46,22 @@ def due_at(message: Message) -> dt.datetime:
 
 def test_the_lease_is_renewed_while_chunks_last(settings: Settings) -> None:
     found = claimed()
-    before = due_at(found.message)
-    chunks = found.keep([b"a", b"b"])
+    before = due_at(found)
+    chunks = keep(found, [b"a", b"b"])
     settings.AS2_SEND_LEASE = 0  # any time is a quarter of it
     next(chunks)
     settings.AS2_SEND_LEASE = 7200
-    assert due_at(found.message) < before
+    assert due_at(found) < before
     assert list(chunks) == [b"b"]
 
 
 def test_the_end_of_a_long_body_leaves_a_whole_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     found = claimed()
-    before = due_at(found.message)
+    before = due_at(found)
     moments = iter([0.0, 100.0, 100.0])  # start, one chunk, end: no renewal was due in between
     monkeypatch.setattr(claims, "time", SimpleNamespace(monotonic=lambda: next(moments)))
-    assert list(found.keep([b"a"])) == [b"a"]
-    assert due_at(found.message) > before
+    assert list(keep(found, [b"a"])) == [b"a"]
+    assert due_at(found) > before
 
 
 def test_whoever_lost_the_lease_reads_no_further(settings: Settings) -> None:
@@ -68,7 +69,7 @@ def test_whoever_lost_the_lease_reads_no_further(settings: Settings) -> None:
     lose(found)
     settings.AS2_SEND_LEASE = 0
     with pytest.raises(LeaseLost):
-        list(found.keep([b"a", b"b"]))
+        list(keep(found, [b"a", b"b"]))
 
 
 def test_whoever_lost_the_lease_leaves_no_wire_file() -> None:
@@ -81,18 +82,20 @@ def test_whoever_lost_the_lease_leaves_no_wire_file() -> None:
     assert {*get_store().root.rglob("*.wire")} == before
 
 
-def test_a_message_that_is_lost_while_it_is_sent_is_left_to_others(settings: Settings) -> None:
-    def take_over(**_: object) -> None:
+def test_a_message_that_is_lost_while_it_is_sent_is_left_to_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = resuming.next_part
+
+    def take_over(message: Message, options: PostOptions) -> resuming.NextPart:
         Message.objects.update(attempts=9)
+        return begin(message, options)
 
     settings.AS2_SEND_LEASE = 0  # renewed at each chunk
+    monkeypatch.setattr(resuming, "next_part", take_over)
     with serve(answer(b"", "400 Bad")) as peer:
         message = enqueue(factories.connection(url=peer.url), [b"order"])
-        post_save.connect(take_over, Attempt)
-        try:
-            send(message.pk)
-        finally:
-            post_save.disconnect(take_over, Attempt)
+        send(message.pk)
     message.refresh_from_db()
     assert (message.state, message.attempts) == (State.SENDING, 9)
     assert message.attempt_rows.get().error_class == "lost"
@@ -117,7 +120,7 @@ def test_after_a_failed_connection_other_messages_wait_a_minute(dead: Message) -
     other = enqueue(dead.connection, [b"other"])
     send(other.pk)
     wait = due_at(other) - timezone.now()
-    assert dt.timedelta(seconds=50) < wait <= claims.REST
+    assert dt.timedelta(seconds=50) < wait <= REST
     assert (other.attempts, other.failure_code) == (0, "resting")
     assert "refused" in other.failure_text
 

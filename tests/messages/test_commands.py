@@ -110,7 +110,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_user_without_a_name_can_send(order: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("getpass.os.environ", {})
     monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
     factories.connection()
     send(order, theirs="AMAZON", wait=0)

@@ -15,15 +15,15 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from messages import delivering, duplicates, outbox, sending, sweeping
-from messages.models import Delivery, Message, State
+from messages import delivering, duplicates, outbox, processing, returning, sending, sweeping
+from messages.models import MDN, Delivery, MDNState, Message, State
 from partners.models import Connection
 from partners.parsed import _private_key, parse_certificate
 from tests import factories
 from tests.messages import arrange, sender
 from tests.messages.partner import Partner
 from tests.messages.sender import message
-from tests.messages.servers import serve
+from tests.messages.servers import answer, serve
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
 
@@ -86,9 +86,26 @@ def test_deliveries_cost_fewer_queries_together(connection: Connection) -> None:
     for number in range(10):
         receive(number)
     with counted() as queries:
-        assert delivering.deliver_due() == 10
+        assert delivering.deliver_due() == (10, False)
     assert len(queries) <= 6 + 10, "\n".join(queries)
     assert Delivery.objects.filter(state="done").count() == 10
+
+
+def test_a_message_that_is_answered_later_costs_few_queries(connection: Connection) -> None:
+    Connection.objects.update(mdn_hosts="localhost")
+    with serve(answer()) as peer:
+        for number in range(2):
+            sent = message(b"document %d" % number, message_id=f"<{number}@amazon.example>")
+            sent.with_fields(Receipt_Delivery_Option=peer.url).send()
+            pk = Message.objects.latest("pk").pk
+            with counted() as reading:
+                processing.process(pk)
+            pk = MDN.objects.latest("pk").pk
+            with counted() as posting:
+                returning.post_mdn(pk)
+    assert MDN.objects.filter(state=MDNState.SENT).count() == 2
+    assert len(reading) <= 11, "\n".join(reading)
+    assert len(posting) <= 8, "\n".join(posting)
 
 
 def send(url: str) -> Message:
@@ -106,7 +123,25 @@ def test_a_sent_message_costs_few_queries() -> None:
         send(peer.url)
         with counted() as queries:
             send(peer.url)
-    assert len(queries) <= 25, "\n".join(queries)
+    assert len(queries) <= 21, "\n".join(queries)
+
+
+def test_files_that_lie_ready_are_taken_by_few_queries_and_their_folder_synced_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AS2_OUTBOX = tmp_path / "outbox"
+    monkeypatch.setattr(outbox, "QUIET", 0.0)
+    folder = outbox.folder_of(factories.connection())
+    outbox.scan()
+    for number in range(12):
+        if number == 2:
+            assert outbox.scan() == 2  # the first ones make the store's folder
+        (folder / f"{number}.edi").write_bytes(b"order")
+    with synced(monkeypatch) as names, counted() as queries:
+        assert outbox.scan() == 10
+    assert len([name for name in names if name.endswith(".payload")]) == 10
+    assert len(names) == 10 + 1
+    assert len(queries) <= 1 + 10 * 2, "\n".join(queries)
 
 
 def test_a_received_message_is_synced_once_each_file_and_their_folder_once(

@@ -212,7 +212,7 @@ def states() -> list[str]:
 
 def test_what_is_due_is_handed_over_together(inbox: Path) -> None:
     rows = [accept(number, b"%d" % number) for number in range(5)]
-    assert (deliver_due(), deliver_due()) == (5, 0)
+    assert (deliver_due(), deliver_due()) == ((5, False), (0, False))
     assert files(inbox) == {row.target: b"%d" % number for number, row in enumerate(rows)}
     assert AuditEvent.objects.filter(tag="delivery:folder:done").count() == 5
     assert set(Delivery.objects.values_list("state", "attempts")) == {("done", 1)}
@@ -221,7 +221,7 @@ def test_what_is_due_is_handed_over_together(inbox: Path) -> None:
 def test_one_that_fails_holds_up_no_other(inbox: Path) -> None:
     rows = [accept(number) for number in range(3)]
     get_store().delete(rows[1].message.payload_key)
-    assert deliver_due() == 3
+    assert deliver_due().tried == 3
     assert states() == ["done", "held", "done"]
     assert sorted(files(inbox)) == sorted([rows[0].target, rows[2].target])
 
@@ -233,7 +233,8 @@ def test_large_payloads_are_handed_over_one_by_one(
     for number in range(3):
         accept(number, bytes(6))
     accept(3, bytes(50))
-    assert [deliver_due() for _ in range(5)] == [1, 1, 1, 1, 0]
+    tried = [deliver_due() for _ in range(5)]
+    assert tried == [(1, True), (1, True), (1, True), (1, False), (0, False)]
     assert len(files(inbox)) == 4
 
 
@@ -271,5 +272,15 @@ def test_of_a_batch_only_what_was_lost_is_left_alone(
 
 def test_what_another_worker_has_is_in_no_batch(inbox: Path) -> None:
     assert accept(1).claim(timezone.now(), dt.timedelta(minutes=15))
-    assert deliver_due() == 0
+    assert deliver_due().tried == 0
     assert files(inbox) == {}
+
+
+def test_a_full_batch_says_that_more_may_be_due(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_BATCH", 2)
+    for number in range(3):
+        accept(number)
+    assert [deliver_due() for _ in range(2)] == [(2, True), (1, False)]
+    assert len(files(inbox)) == 3

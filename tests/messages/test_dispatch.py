@@ -13,11 +13,21 @@ from tests.gateway_process import wait_for
 from tests.messages.calls import Calls, queue_folder
 
 
+def wake_send(pk: int) -> None:
+    """Wake a worker for a message of some connection."""
+    dispatch.wake_send(pk, connection_pk=7)
+
+
+def wake_mdn(pk: int) -> None:
+    """Wake a worker for an MDN of some connection."""
+    dispatch.wake_mdn(pk, connection_pk=7)
+
+
 @pytest.mark.parametrize(
     ("wake", "task"),
     [
-        (dispatch.wake_send, "messages.tasks.send"),
-        (dispatch.wake_mdn, "messages.tasks.post_mdn"),
+        (wake_send, "messages.tasks.send"),
+        (wake_mdn, "messages.tasks.post_mdn"),
         (dispatch.wake_delivery, "messages.tasks.deliver"),
         (dispatch.wake_processing, "messages.tasks.process"),
     ],
@@ -35,7 +45,7 @@ def test_a_worker_is_called_once_the_row_is_committed(
 @pytest.mark.django_db(transaction=True)
 def test_nobody_is_called_for_what_was_rolled_back(calls: Calls) -> None:
     with transaction.atomic():
-        dispatch.wake_send(42)
+        wake_send(42)
         transaction.set_rollback(True)
     assert calls() == []
 
@@ -48,7 +58,7 @@ def test_a_broker_that_is_away_does_not_reach_who_has_committed(
     away = folder.rename(folder.with_name("away"))
     try:
         with caplog.at_level(logging.WARNING, "messages.dispatch"):
-            dispatch.wake_send(42)
+            wake_send(42)
     finally:
         away.rename(folder)
     assert "the sweep will do it" in caplog.text
@@ -64,7 +74,7 @@ def test_no_fault_of_the_brokers_client_reaches_who_has_committed(
 
     monkeypatch.setattr(Celery, "send_task", fail)
     with transaction.atomic():
-        dispatch.wake_send(42)
+        wake_send(42)
     assert "a fault in the client" in caplog.text
 
 
@@ -93,3 +103,13 @@ def test_a_delivery_after_a_late_call_is_called_for_again(
 
 def _was_called(calls: Calls, pk: int) -> bool:
     return pk in [called for _, called in calls()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_call_is_made_for_all_messages_of_a_connection_in_a_moment(calls: Calls) -> None:
+    for pk in (1, 2, 3):
+        dispatch.wake_send(pk, connection_pk=1)
+    dispatch.wake_send(4, connection_pk=2)
+    assert calls() == [("messages.tasks.send", 1), ("messages.tasks.send", 4)]
+    wait_for(lambda: len(calls()) > 2, 20, "the call for those that came after the first")
+    assert [pk for _, pk in calls()] == [1, 4, 2]

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from messages.doctoring import diagnose
 from messages.mdns import take_mdn
 from messages.models import Message, State
 from messages.sending import enqueue, send
-from partners.models import Connection
+from partners.models import Connection, Scope
 from tests import factories
 from tests.messages.partner import Partner, with_wrong_mic
 from tests.messages.sender import Sent, message
@@ -25,13 +26,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("home")]
 
 AGO = dt.timedelta(minutes=1)
 STRANGER: dict[str, Any] = {"sign_with": factories.identity("NEXT").signing_key}
+EVERYBODY = User(is_superuser=True)
 CLEAR: dict[str, Any] = {"encrypt": None, "encrypt_to": None}
 
 
 def examined(sent: Sent) -> Diagnosis:
     """What the doctor says of a message that was received and refused."""
     sent.send()
-    return diagnose(Message.objects.get(), timezone.now()).diagnosis
+    return diagnose(Message.objects.get(), timezone.now(), EVERYBODY).diagnosis
 
 
 def changes(cure: Advice) -> str:
@@ -53,6 +55,41 @@ def test_a_certificate_of_the_partner_s_other_connection_is_named(connection: Co
     factories.partner_certificate(other, factories.identity("NEXT").certificate)
     [cure] = examined(message(**STRANGER)).cures
     assert "AMAZON-TEST" in cure[0].why
+
+
+@pytest.fixture
+def limited(connection: Connection) -> User:
+    """Somebody who sees this one connection, of its partner and of our organizations."""
+    user = User.objects.create_user("van")
+    Scope.objects.create(user=user).connections.add(connection)
+    return user
+
+
+@pytest.mark.parametrize(("everybody", "named"), [(True, True), (False, False)])
+def test_a_certificate_outside_of_a_scope_is_not_named(
+    connection: Connection, limited: User, everybody: bool, named: bool
+) -> None:
+    other = factories.bare_connection(
+        connection.organization, connection.partner, as2_id="AMAZON-TEST"
+    )
+    factories.partner_certificate(other, factories.identity("NEXT").certificate)
+    message(**STRANGER).send()
+    user = EVERYBODY if everybody else limited
+    found = diagnose(Message.objects.get(), timezone.now(), user).diagnosis
+    assert ("AMAZON-TEST" in str(found)) is named
+
+
+@pytest.mark.parametrize(("everybody", "named"), [(True, True), (False, False)])
+def test_a_key_pair_outside_of_a_scope_is_not_tried(
+    connection: Connection, limited: User, everybody: bool, named: bool
+) -> None:
+    factories.key_pair(factories.organization("ANOTHER"), factories.identity("VENDOR"))
+    connection.organization.keys.all().delete()
+    factories.key_pair(connection.organization, factories.identity("NEW"))
+    message().send()
+    user = EVERYBODY if everybody else limited
+    found = diagnose(Message.objects.get(), timezone.now(), user).diagnosis
+    assert ("ANOTHER" in str(found)) is named
 
 
 @pytest.mark.usefixtures("connection")
@@ -124,7 +161,7 @@ def test_a_repaired_setting_is_told_to_hold_now(connection: Connection) -> None:
     connection.certificates.update(retires_at=timezone.now() - AGO)
     assert examined(message()).fault is not None
     connection.certificates.update(retires_at=None)
-    assert diagnose(Message.objects.get(), timezone.now()).diagnosis.fault is None
+    assert diagnose(Message.objects.get(), timezone.now(), EVERYBODY).diagnosis.fault is None
 
 
 def test_its_advice_is_right(connection: Connection) -> None:
@@ -160,7 +197,7 @@ def test_an_mdn_with_a_wrong_mic_is_explained(waiting: tuple[Message, bytes]) ->
     row, request = waiting
     built = Partner(change=with_wrong_mic).mdn_for(request)
     take_mdn(built.headers, built.body, None)
-    diagnosis = diagnose(row, timezone.now()).diagnosis
+    diagnosis = diagnose(row, timezone.now(), EVERYBODY).diagnosis
     assert diagnosis.fault is not None
     assert diagnosis.fault.modifier == "integrity-check-failed"
     assert diagnosis.cures == ()
@@ -171,7 +208,7 @@ def test_an_mdn_by_a_retired_certificate_is_explained(waiting: tuple[Message, by
     built = Partner().mdn_for(request)
     row.connection.certificates.update(retires_at=timezone.now() - AGO)
     take_mdn(built.headers, built.body, None)
-    [cure] = diagnose(row, timezone.now()).diagnosis.cures
+    [cure] = diagnose(row, timezone.now(), EVERYBODY).diagnosis.cures
     assert "the MDN was signed by CN=AMAZON" in cure[0].why
 
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from as2gateway.policy import MDNMode
 from audit.models import AuditEvent
-from messages import receiving
-from messages.answering import post_mdn
+from messages import processing
 from messages.delivering import release
 from messages.models import MDN, Delivery, Message
+from messages.returning import post_mdn
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
@@ -106,7 +106,7 @@ def test_two_async_copies_are_one_message(connection: Connection) -> None:
     sent.send()
     sent.send()
     for row in Message.objects.order_by("pk"):
-        receiving.process(row.pk)
+        processing.process(row.pk)
     assert Message.objects.get().state == "accepted"
     assert (MDN.objects.count(), Delivery.objects.count()) == (1, 1)
     assert stored_files() == [".mdn", ".payload", ".raw"]
@@ -114,20 +114,20 @@ def test_two_async_copies_are_one_message(connection: Connection) -> None:
 
 def test_an_async_copy_encrypted_anew_is_dropped(connection: Connection) -> None:
     asking_async().send()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     asking_async().send()
-    receiving.process(Message.objects.get(state="received").pk)
+    processing.process(Message.objects.get(state="received").pk)
     assert Message.objects.get().state == "accepted"
     assert stored_files() == [".mdn", ".payload", ".raw"]
 
 
 def test_an_async_message_may_not_take_the_id_of_another(connection: Connection) -> None:
     asking_async().send()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     sent = message(b"another document", mdn=MDNMode.ASYNC, mdn_url="http://127.0.0.1:9/mdn")
     sent.send()
     row = Message.objects.get(state="received")
-    receiving.process(row.pk)
+    processing.process(row.pk)
     row.refresh_from_db()
     assert (row.state, row.failure_code) == ("rejected", "message-id-reused")
     assert MDN.objects.filter(message=row, state="queued").count() == 1
@@ -136,7 +136,7 @@ def test_an_async_message_may_not_take_the_id_of_another(connection: Connection)
 def test_a_sync_copy_of_an_async_message_is_answered_at_once(connection: Connection) -> None:
     sent = asking_async()
     sent.send()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     reply = sent.with_fields(Receipt_Delivery_Option=None).send()
     sender.verify(reply, sent)
     assert MDN.objects.get().state == "queued"
@@ -223,7 +223,7 @@ def test_an_mdn_that_is_asked_for_late_is_tried_as_long_as_a_new_one(
 ) -> None:
     sent = asking_async()
     sent.send()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     MDN.objects.update(attempts=40)
     with (
         time_machine.travel(timezone.now() + dt.timedelta(days=6)),

@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from as2gateway.algorithms import Compression, DigestAlgorithm
+from audit.acting import shell_name
 from audit.models import AuditEvent
 from config.access.roles import Role
 from messages.evidence import NoEvidence, bundle
@@ -312,7 +313,7 @@ def test_a_command_writes_the_bundle(
     call_command("evidence", message.message_id, output=str(path))
     assert "sh verify.sh" in capsys.readouterr().out
     assert "document" in zipfile.ZipFile(path).namelist()
-    assert AuditEvent.objects.get(tag="message:evidence:downloaded").actor.startswith("shell")
+    assert AuditEvent.objects.get(tag="message:evidence:downloaded").actor == shell_name()
     with pytest.raises(CommandError, match="is there already"):
         call_command("evidence", str(message.pk), output=str(path))
 

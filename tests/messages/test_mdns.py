@@ -1,6 +1,6 @@
 """MDNs that come in by themselves: what they prove, and what they do to their message."""
 
-from dataclasses import dataclass
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -17,6 +17,7 @@ from messages.sending import enqueue, send
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
+from tests.messages.arrange import Waiting
 from tests.messages.calls import Calls
 from tests.messages.partner import (
     Change,
@@ -31,17 +32,8 @@ from tests.messages.servers import answer, serve
 pytestmark = pytest.mark.django_db
 
 
-@dataclass
-class Sent:
-    """A message that waits for its MDN, and the request as the partner got it."""
-
-    row: Message
-    request: bytes
-
-    @property
-    def message(self) -> Message:
-        self.row.refresh_from_db()
-        return self.row
+class Sent(Waiting):
+    """Answers by MDNs of any kind."""
 
     def mdn(self, change: Change = lambda report: report, **fields: bool | str) -> BuiltMDN:
         return Partner(change=change, **fields).mdn_for(self.request)  # type: ignore[arg-type]  # its two fields
@@ -115,9 +107,24 @@ def test_an_mdn_before_our_post_has_returned_wins(sent: Sent) -> None:
     assert claimed is not None
     sent.take()
     with pytest.raises(claims.LeaseLost):
-        claims.renew(claimed.message)
-    assert not claimed.message.settle(state=State.WAITING)
+        claims.renew(claimed)
+    assert not claimed.settle(state=State.WAITING)
     assert sent.message.state == State.DELIVERED
+
+
+def test_an_mdn_for_an_attempt_that_was_taken_over_decides_by_what_is_stored(sent: Sent) -> None:
+    Message.objects.update(state=State.QUEUED, due_at=timezone.now(), attempts=0)
+    claimed = claims.claim(sent.row.pk, timezone.now())
+    assert claimed is not None
+    # Another worker has gone on, been refused for good, and left a note of its own.
+    failed = {"state": State.FAILED, "due_at": None, "failure_text": "it was in vain"}
+    Message.objects.update(attempts=2, notes=["by another"], **failed)
+    built, ended = sent.mdn(), Mock()
+    take_mdn(built.headers, built.body, None, mdns.Post(claimed, ended))
+    ended.assert_called_once_with()
+    assert (sent.message.state, sent.message.attempts) == (State.DELIVERED, 2)
+    given_up = "The MDN came after the message had been given up: it was in vain"
+    assert sent.message.notes == ["by another", given_up]
 
 
 def test_an_mdn_after_we_gave_up_delivers_with_a_note(sent: Sent) -> None:

@@ -1,12 +1,14 @@
 """Outbox: a file dropped into a folder becomes a message, once, whatever happens."""
 
+import errno
 import fcntl
 import logging
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from unittest.mock import Mock
 
 import pytest
 from django.db import IntegrityError
@@ -69,6 +71,73 @@ def test_files_are_taken_the_oldest_first(folder: Path) -> None:
         os.utime(folder / name, (time.time() - age, time.time() - age))
     outbox.scan()
     assert list(Message.objects.order_by("pk").values_list("filename", flat=True)) == [*"bca"]
+
+
+def drop_in_order(folder: Path, *contents: bytes) -> None:
+    for number, content in enumerate(contents):
+        path = folder / f"{number:03}.edi"
+        path.write_bytes(content)
+        os.utime(path, (1_000_000 + number, 1_000_000 + number))
+
+
+def taken_payloads() -> list[bytes]:
+    keys = Message.objects.order_by("pk").values_list("payload_key", flat=True)
+    return [get_store().read(key, 1_000_000) for key in keys]
+
+
+def test_many_files_large_and_small_are_taken_each_once_and_in_order(folder: Path) -> None:
+    contents = [b"%d" % number for number in range(50)]
+    contents[7] = contents[7] * 100_000
+    drop_in_order(folder, *contents)
+    assert outbox.scan() == 50
+    assert taken_payloads() == contents
+    assert names(folder) == []
+    assert outbox.scan() == 0
+
+
+def test_a_file_that_cannot_be_stored_does_not_hold_up_those_taken_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = outbox._read
+
+    def fails_for_b(file: BinaryIO) -> Iterator[bytes]:
+        for chunk in read(file):
+            if chunk == b"b":
+                raise OSError(errno.EIO, "Input/output error")
+            yield chunk
+
+    drop_in_order(folder, b"a", b"b", b"c")
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "_read", fails_for_b)
+        assert outbox.scan() == 2
+    assert taken_payloads() == [b"a", b"c"]
+    assert [name.rpartition("-")[2] for name in names(folder)] == ["001.edi"]
+    assert outbox.scan() == 1
+    assert sorted(taken_payloads()) == [b"a", b"b", b"c"]
+
+
+def test_of_files_that_cannot_be_committed_together_each_is_tried(
+    folder: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = enqueue(connection, [b"another order"])
+    ids = iter(["<1@x>", used.message_id, "<2@x>", "<3@x>"])
+    monkeypatch.setattr(sending, "new_message_id", lambda _organization: next(ids))
+    drop_in_order(folder, b"a", b"b")
+    assert outbox.scan() == 2
+    assert taken_payloads() == [b"another order", b"a", b"b"]
+    assert names(folder) == []
+
+
+def test_a_file_that_was_a_message_already_is_only_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_in_order(folder, b"a", b"b")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", Mock(side_effect=PermissionError(errno.EPERM, "no")))
+        assert outbox.scan() == 2
+    assert len(names(folder)) == 2
+    assert outbox.scan() == 0
+    assert (names(folder), Message.objects.count()) == ([], 2)
 
 
 @pytest.mark.parametrize("name", [".hidden", "a.tmp", "a.PART", "a.filepart", "a~"])

@@ -80,8 +80,7 @@ def encrypted_garbage() -> Sent:
 
 
 def damaged_encryption() -> Sent:
-    sent = message()
-    return sent.with_body(sent.body[:-8] + bytes(8))
+    return message().with_broken_padding()
 
 
 def no_boundary() -> Sent:

@@ -268,6 +268,46 @@ def test_while_another_request_has_it_the_sender_is_told_to_ask_again(
     assert held() == 2000
 
 
+def test_a_slow_request_gives_way_to_the_one_that_took_over(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = large()
+    cut(sent, 2000)
+    read = restarting._Arriving.read
+    later: list[Reply] = []
+
+    def read_late(self: restarting._Arriving, *given: Any) -> None:
+        read(self, *given)
+        monkeypatch.setattr(restarting._Arriving, "read", read)
+        Transfer.objects.update(due_at=timezone.now())  # silent for as long as it may be
+        later.append(go_on(sent, 2000))
+
+    monkeypatch.setattr(restarting._Arriving, "read", read_late)
+    assert go_on(sent, 2000).status == HTTPStatus.INTERNAL_SERVER_ERROR
+    sender.verify(later[0], sent)
+    assert documents() == [DOCUMENT]
+
+
+def test_a_transfer_is_locked_for_seconds_whatever_a_line_may_be_silent(
+    connection: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AS2_READ_TIMEOUT = 3600
+    sent = large()
+    cut(sent, 2000)
+    locked: list[dt.timedelta] = []
+    hit = failpoints.hit
+
+    def note(name: str) -> None:
+        if name == "rx.body":
+            locked.append((Transfer.objects.get().due_at or timezone.now()) - timezone.now())
+        hit(name)
+
+    monkeypatch.setattr(failpoints, "hit", note)
+    go_on(sent, 2000)
+    assert locked
+    assert max(locked) <= dt.timedelta(seconds=8)
+
+
 def test_the_whole_of_it_may_come_while_another_request_has_it(connection: Connection) -> None:
     sent = large()
     cut(sent, 2000)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from messages.sending import enqueue, send
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
+from tests.messages.arrange import Waiting
 from tests.messages.partner import Change, Partner, with_wrong_mic
 from tests.messages.servers import answer, serve
 
@@ -30,17 +31,8 @@ LARGE = b"line of a document\r\n" * 60_000
 Send = Callable[..., "Sent"]
 
 
-@dataclass
-class Sent:
-    """A message that waits for its MDN, and the part of it that was signed."""
-
-    row: Message
-    request: bytes
-
-    @property
-    def message(self) -> Message:
-        self.row.refresh_from_db()
-        return self.row
+class Sent(Waiting):
+    """Answers by MICs of any kind."""
 
     def take(self, change: Change) -> MDN:
         built = Partner(change=change).mdn_for(self.request)

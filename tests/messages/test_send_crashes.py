@@ -96,6 +96,23 @@ def test_a_document_survives_the_process_that_took_it_over(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("place", ["tx.taken", "tx.accepted"])
+def test_outbox_files_that_are_taken_together_become_one_message_each_through_a_crash(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, place: str, peer: Peer
+) -> None:
+    monkeypatch.setattr(outbox, "QUIET", 0.0)
+    folder = outbox.folder_of(factories.connection(url=peer.url))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(5):
+        (folder / f"{number}.edi").write_bytes(b"order")
+    in_a_process_that_dies(place, outbox.scan)
+    assert Message.objects.count() == (5 if place == "tx.accepted" else 0)
+    assert len([*folder.iterdir()]) == 5
+    outbox.scan()
+    assert sorted(row.filename for row in Message.objects.all()) == [f"{n}.edi" for n in range(5)]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["tx.taken", "tx.accepted"])
 def test_an_outbox_file_becomes_one_message_through_a_crash(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, place: str, peer: Peer
 ) -> None:

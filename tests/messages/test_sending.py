@@ -13,7 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from as2gateway.errors import DecryptionFailed
 from audit.models import AuditEvent
-from messages import claims, failpoints, outcomes, sending
+from messages import claims, failpoints, outcomes, sending, turns
 from messages.models import Attempt, ErrorClass, MDNState, Message, State
 from messages.sending import Origin, enqueue, resend, send
 from messages.store import get_store
@@ -439,17 +439,41 @@ def test_in_strict_order_the_oldest_open_message_goes_first(partner: Partner) ->
     assert again(second, partner.answers).state == State.DELIVERED
 
 
-def test_whoever_held_the_last_place_rings_for_the_next(
-    partner: Partner,
-    calls: Calls,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_worker_goes_on_with_what_else_is_due_on_the_connection(
+    partner: Partner, calls: Calls, ordered: bool
 ) -> None:
     with serve(partner.answers) as peer:
-        ours = connection(peer.url, ordered=True)
-        first, second = enqueue(ours, [ORDER]), enqueue(ours, [ORDER])
-        with django_capture_on_commit_callbacks(execute=True):
-            send(first.pk)
+        ours = connection(peer.url, ordered=ordered)
+        other = factories.connection(ours.organization, ours.partner, as2_id="OTHER")
+        messages = [enqueue(ours, [ORDER + b"%d" % number]) for number in range(3)]
+        another = enqueue(other, [ORDER])
+        sending.send_due(messages[0].pk)
+    states = {row.pk: row.state for row in Message.objects.all()}
+    assert states == {m.pk: State.DELIVERED for m in messages} | {another.pk: State.QUEUED}
+    assert calls() == []
+
+
+def test_a_worker_rings_for_the_rest_when_its_turn_is_over(
+    partner: Partner, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "TURN", 0.0)
+    with serve(partner.answers) as peer:
+        ours = connection(peer.url)
+        first, second, third = (enqueue(ours, [ORDER + b"%d" % number]) for number in range(3))
+        sending.send_due(first.pk)
     assert calls() == [("messages.tasks.send", second.pk)]
+    third.refresh_from_db()
+    assert third.state == State.QUEUED
+
+
+def test_a_worker_does_not_wait_for_a_connection_that_may_not_send(calls: Calls) -> None:
+    ours = connection(parallel=1)
+    going, waiting, third = (enqueue(ours, [ORDER + b"%d" % number]) for number in range(3))
+    assert claims.claim(going.pk, timezone.now()) is not None
+    sending.send_due(third.pk)
+    assert [*Message.objects.filter(state=State.QUEUED)] == [third, waiting]
+    assert calls() == []
 
 
 # ------------------------------------------------------------------------- crashes
@@ -487,7 +511,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing() -> None:
     assert claimed is not None
     Message.objects.update(due_at=timezone.now(), attempts=5)
     outcome = outcomes.unbuildable(ValueError("late"))
-    sending.settle(claimed.message, outcome)
+    sending.settle(claimed, outcome)
     message.refresh_from_db()
     assert (message.state, message.failure_text) == (State.SENDING, "")
 

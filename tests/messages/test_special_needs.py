@@ -24,6 +24,7 @@ from tests import factories, openssl
 from tests.messages import sender
 from tests.messages.arrange import PAYLOAD
 from tests.messages.partner import Partner
+from tests.messages.proofs import proves
 from tests.messages.sender import message
 from tests.messages.servers import Peer, answer, serve
 from tests.messages.wsgi import post
@@ -69,6 +70,7 @@ def unchunked(connection: socket.socket, request: bytes) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+@proves("chunked")
 def test_a_message_may_go_out_in_chunks() -> None:
     partner = Partner()
 
@@ -83,6 +85,7 @@ def test_a_message_may_go_out_in_chunks() -> None:
     assert partner.payloads == [DOCUMENT]
 
 
+@proves("http_1_0")
 def test_a_message_may_go_out_by_http_1_0() -> None:
     with serve(Partner().answers) as peer:
         row = sent(needing(peer, http_1_0=True))
@@ -137,6 +140,7 @@ def test_no_password_goes_with_an_mdn() -> None:
 # Message-IDs and MDNs ------------------------------------------------------------------------
 
 
+@proves("new_message_id")
 def test_a_retry_may_have_a_message_id_of_its_own() -> None:
     partner = Partner()
     with serve(answer(status="503 Busy"), partner.answers) as peer:
@@ -164,6 +168,7 @@ def test_a_late_mdn_for_an_earlier_message_id_counts() -> None:
 
 
 @pytest.mark.parametrize(("accepted", "state"), [(False, State.FAILED), (True, State.DELIVERED)])
+@proves("accept_unsigned_mdn")
 def test_an_unsigned_mdn_may_do(accepted: bool, state: State) -> None:
     with serve(Partner(signs=False).answers) as peer:
         row = sent(needing(peer, accept_unsigned_mdn=accepted))
@@ -173,6 +178,7 @@ def test_an_unsigned_mdn_may_do(accepted: bool, state: State) -> None:
 
 @pytest.mark.parametrize(("accepted", "state"), [(False, State.FAILED), (True, State.DELIVERED)])
 @pytest.mark.parametrize("signs", [True, False])
+@proves("accept_mdn_names")
 def test_an_mdn_under_another_name_may_do_if_it_is_signed(
     accepted: bool, state: State, signs: bool
 ) -> None:
@@ -219,6 +225,7 @@ def test_features_are_told_by_a_switch() -> None:
 
 
 @pytest.mark.parametrize(("accepted", "said"), [(False, "insufficient"), (True, "processed")])
+@proves("accept_md5")
 def test_md5_is_taken_only_where_it_is_agreed(accepted: bool, said: str) -> None:
     factories.connection(quirks={"accept_md5": accepted}, require_encryption=False)
     them = factories.identity("AMAZON")
@@ -227,11 +234,13 @@ def test_md5_is_taken_only_where_it_is_agreed(accepted: bool, said: str) -> None
     kind = 'application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"'
     reply = message().with_fields(Content_Type=kind).with_body(signed).send()
     assert said in sender.disposition(reply)
+    assert any("signed with md5" in note for note in Message.objects.get().notes) is accepted
 
 
 # Receiving -----------------------------------------------------------------------------------
 
 
+@proves("duplicate_warning")
 def test_a_duplicate_may_be_answered_with_a_warning() -> None:
     needing(duplicate_warning=True)
     asked = message()
@@ -243,6 +252,7 @@ def test_a_duplicate_may_be_answered_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("wanted", [False, True])
+@proves("deliver_copies")
 def test_the_same_octets_under_a_new_id_may_be_delivered(wanted: bool) -> None:
     needing(deliver_copies=wanted)
     asked = message()
@@ -260,6 +270,7 @@ def test_the_same_octets_under_a_new_id_may_be_delivered(wanted: bool) -> None:
         ("reject", "processed/error: duplicate-filename", 1),
     ],
 )
+@proves("repeated_name")
 def test_a_file_name_that_came_before(wanted: str | None, said: str, delivered: int) -> None:
     needing(repeated_name=wanted)
     assert sender.disposition(message().send()) == "processed"

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from messages import store as store_module
 from messages.store import Kind, Store, Writer, commit_all, get_store
+from messages.syncing import STEP
 
 SMALL = b"UNA:+.? '"
 LARGE = bytes(range(256)) * 1024
@@ -126,6 +127,23 @@ def test_a_failed_sync_leaves_nothing_behind(
     monkeypatch.setattr(os, "fsync", fail)
     with writers[0], writers[1], pytest.raises(OSError, match="failing disk"):
         commit_all(writers)
+    assert files(store) == []
+
+
+def test_what_failed_to_be_synced_on_the_way_is_never_committed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells of it once: the sync at the end would go well."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "failing disk", descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with store.writer(Kind.RAW) as writer:
+        for _ in range(STEP // len(LARGE) + 1):
+            writer.write(LARGE)
+        with pytest.raises(OSError, match="failing disk"):
+            writer.commit()
     assert files(store) == []
 
 

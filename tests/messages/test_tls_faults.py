@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from messages import outcomes
+from messages.lines import Facts
 from messages.models import ErrorClass, State
-from messages.transport import Facts, TransportError
+from messages.transport import TransportError
 from tests.messages import made_up
 
 

@@ -30,11 +30,6 @@ def altered(sent: Sent, message_id: str = "<2@amazon.example>") -> Sent:
     return other.with_fields(Content_Length=str(len(other.body)))
 
 
-def damaged(sent: Sent) -> Sent:
-    """The same with the last octet of the encryption changed."""
-    return sent.with_body(sent.body[:-1] + bytes([sent.body[-1] ^ 1]))
-
-
 def test_other_octets_around_the_same_content_key_are_refused(connection: Connection) -> None:
     sent = message()
     sent.send()
@@ -47,13 +42,13 @@ def test_other_octets_around_the_same_content_key_are_refused(connection: Connec
 
 def test_what_did_not_decrypt_counts_too(connection: Connection) -> None:
     sent = message()
-    damaged(sent).send()
+    sent.with_broken_padding().send()
     assert sender.disposition(sent.send()) == "processed/error: decryption-failed"
     assert "came before" in Message.objects.latest("pk").failure_text
 
 
 def test_the_same_octets_again_are_read_again(connection: Connection) -> None:
-    bad = damaged(message())
+    bad = message().with_broken_padding()
     bad.send()
     bad.send()
     assert not Message.objects.filter(failure_text__contains="came before").exists()
@@ -94,7 +89,7 @@ def test_keys_are_forgotten_after_ninety_days(monkeypatch: pytest.MonkeyPatch) -
 
 def fail(connection: Connection, count: int) -> None:
     """Have messages refused that do not decrypt."""
-    bad = damaged(message())
+    bad = message().with_broken_padding()
     for number in range(count):
         bad.with_fields(Message_ID=f"<{number}@amazon.example>").send()
 

@@ -224,7 +224,7 @@ KEY = "private_key: vendor.key, certificate: vendor.pem"
         (
             KEY,
             f"{KEY}, password_env: AS2_NO_SUCH",
-            f"5: {KEY_PAIR}.password_env: the environment has no variable AS2_NO_SUCH",
+            f"5: {KEY_PAIR}.password_env: the environment has no variable of the name given here",
         ),
         (KEY, f"{KEY}, password: ", f"5: {KEY_PAIR}.password: this is empty"),
         ("name: v-2026, ", "", f'5: {KEY_PAIR}: the key "name" is missing'),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from as2gateway.cem import CertificateReference, Request, TrustRequest, Usage
+from audit.acting import shell_name
 from audit.models import AuditEvent
 from partners import exchanging
 from partners.models import (
@@ -206,7 +207,7 @@ def test_the_command_asks_every_connection_that_exchanges(
     assert command("VENDOR") == "VENDOR → AMAZON: a message goes out.\n"
     assert CertificateAnnouncement.objects.get().confirmation.connection == row
     event = AuditEvent.objects.get(tag="rollover:certificate:announced")
-    assert event.actor == "manage.py send_certificates"
+    assert event.actor == shell_name()
 
 
 @pytest.mark.parametrize("args", [("VENDOR", "--to", "NOBODY"), ("ANOTHER",)])

@@ -179,3 +179,18 @@ def test_quirks_that_do_not_exist_are_refused_by_the_row() -> None:
     row.quirks = {"unheard_of": True}
     with pytest.raises(ValidationError, match="unknown quirk"):
         row.full_clean()
+
+
+@pytest.mark.parametrize("meant", [True, False])
+def test_apply_takes_our_own_name_only_for_a_loop_back(folder: Folder, meant: bool) -> None:
+    more = "        quirks: {own_name: yes}\n" if meant else ""
+    folder.change(
+        ("as2_id: AMAZON-TEST", "as2_id: VENDOR"),
+        ("        mdn: sync\n", f"        mdn: sync\n{more}"),
+    )
+    if meant:
+        folder.apply()
+        assert Connection.objects.get().as2_id == "VENDOR"
+    else:
+        (mistake,) = folder.mistakes()
+        assert "must differ from our own" in mistake

@@ -4,9 +4,9 @@ from django.utils import timezone
 
 from as2gateway.headers import Headers
 from as2gateway.policy import MDNMode
-from messages import receiving
-from messages.answering import post_mdn
+from messages import processing
 from messages.models import MDN, Message
+from messages.returning import post_mdn
 from partners.models import Connection
 from tests import factories, openssl
 from tests.gateway.matrix.rows import Row
@@ -72,7 +72,7 @@ def exchange(row: Row, sent: Sent) -> Wire:
         return Wire(reply.headers, reply.body)
     assert reply.body == b""
     assert not MDN.objects.exists()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     return posted()
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from as2gateway.policy import MDNMode
-from messages import failpoints, receiving
+from messages import failpoints, processing
 from messages.models import MDN, Delivery, Message
 from partners.models import Connection
 from tests import factories, openssl
@@ -180,7 +180,7 @@ def test_a_message_id_is_accepted_once(row: Row) -> None:
     other = request(row, packed(signed(document(b"another document"), AMAZON)))
     reply = other.send()
     if row.asks.mode is MDNMode.ASYNC:
-        receiving.process(Message.objects.get(state="received").pk)
+        processing.process(Message.objects.get(state="received").pk)
     mdn = MDN.objects.get(message=Message.objects.get(state="rejected"))
     assert mdn.disposition.endswith("; processed/error: unexpected-processing-error")
     assert bool(reply.body) is (row.asks.mode is MDNMode.SYNC)
@@ -216,7 +216,7 @@ def test_a_fault_of_ours_is_no_verdict_and_costs_only_time(row: Row) -> None:
         assert sent.send().status == HTTPStatus.OK
     failpoints.arm("fs.fsync=enospc")
     if row.asks.mode is MDNMode.ASYNC:
-        receiving.process(Message.objects.get().pk)
+        processing.process(Message.objects.get().pk)
         assert Message.objects.get().state == "received"
         Message.objects.update(due_at=timezone.now())
     else:
@@ -233,5 +233,5 @@ def answered(row: Row, sent: Sent) -> OpenedMDN:
     """The MDN once the fault is over: of the message that waits, or of the one sent again."""
     if row.asks.mode is MDNMode.SYNC:
         return open_mdn(exchange(row, sent), VENDOR.certificate)
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     return open_mdn(posted(), VENDOR.certificate)

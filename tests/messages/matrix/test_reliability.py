@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from as2gateway.headers import Headers
 from as2gateway.policy import MDNMode
-from messages import receiving, transport
-from messages.answering import post_mdn
+from messages import processing, transport
 from messages.mdns import take_mdn
 from messages.models import MDN, Attempt, Delivery, ErrorClass, MDNState, Message, State
+from messages.returning import post_mdn
 from messages.sending import enqueue, send
 from messages.transport import Answer, PostOptions
 from partners.models import Connection
@@ -218,7 +218,7 @@ def test_a_copy_of_what_was_refused_is_read_anew(row: Row, receipt: str) -> None
     link.certificates.update(retires_at=None)
     reply = sent.send()
     if receipt == "R4":
-        receiving.process(Message.objects.get(state=State.RECEIVED).pk)
+        processing.process(Message.objects.get(state=State.RECEIVED).pk)
     accepted = Message.objects.get(state=State.ACCEPTED)
     assert MDN.objects.get(message=accepted).positive
     assert bool(reply.body) is (receipt == "R2")
@@ -242,7 +242,7 @@ def test_copies_at_once_are_one_message(row: Row, receipt: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         bodies = set(pool.map(take_one, range(2)))
     for pk in Message.objects.filter(state=State.RECEIVED).values_list("pk", flat=True):
-        receiving.process(pk)
+        processing.process(pk)
     assert len(bodies) == 1
     assert (Message.objects.get().state, MDN.objects.count()) == (State.ACCEPTED, 1)
     assert Delivery.objects.count() == 1
@@ -253,7 +253,7 @@ def test_an_async_mdn_is_posted_until_it_is_taken(row: Row) -> None:
     row = with_receipt(row, "R4")
     connect(row)
     request(row).send()
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     mdn = MDN.objects.get()
     with serve(b"") as down:
         pass

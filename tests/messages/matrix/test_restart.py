@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from messages import receiving
+from messages import processing
 from messages.mdns import take_mdn
 from messages.models import MDN, Delivery, Message, State, Transfer
 from messages.sending import enqueue, send
@@ -61,7 +61,7 @@ def check_whole(sent: Sent, offset: int) -> None:
     """With the rest it is a message as any other: delivered once, answered by an async MDN."""
     reply = go_on(sent, offset)
     assert (reply.status, reply.body) == (200, b"")
-    receiving.process(Message.objects.get().pk)
+    processing.process(Message.objects.get().pk)
     mdn = open_mdn(posted(), VENDOR.certificate)
     assert (mdn.disposition, mdn.signed) == ("processed", True)
     assert (Message.objects.get().state, Delivery.objects.count()) == (State.ACCEPTED, 1)

@@ -380,6 +380,19 @@ def test_a_partner_was_told(admin_client: Client, row: Connection) -> None:
     assert (str(told), told.step) == ("VENDOR → AMAZON", "told")
 
 
+@pytest.mark.parametrize("word", ["tell", "acknowledge"])
+def test_what_is_closed_is_acknowledged_no_more(
+    admin_client: Client, row: Connection, word: str
+) -> None:
+    ours = {"name": "next", "kind": "rsa-2048", "days": "730", "when": "now"}
+    admin_client.post(our_page(row), ours)
+    rollover, part = Rollover.objects.get(), Confirmation.objects.get()
+    act(admin_client, rollover, "cancel")
+    assert "It is closed already." in act(admin_client, rollover, word, confirmation=part.pk)
+    part.refresh_from_db()
+    assert part.step == "open"
+
+
 def test_another_ones_confirmation_is_not_found(admin_client: Client, row: Connection) -> None:
     admin_client.post(
         our_page(row), {"name": "next", "kind": "rsa-2048", "days": "730", "when": "now"}

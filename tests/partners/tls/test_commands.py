@@ -9,6 +9,7 @@ import pytest
 import trustme
 from django.core.management import CommandError, call_command
 
+from audit.acting import shell_name
 from audit.models import AuditEvent
 from partners.models import TLSProbe
 from tests.partners.tls.servers import LAX, STRICT, Credentials, common_name_only, s_server
@@ -114,7 +115,7 @@ def test_a_test_is_kept_and_audited(authority: trustme.CA) -> None:
     with s_server(issue(authority), *STRICT) as port:
         run(f"localhost:{port}")
     row = TLSProbe.objects.get()
-    assert (str(row), row.requested_by, row.error) == (f"localhost:{port}", "command", "")
+    assert (str(row), row.requested_by, row.error) == (f"localhost:{port}", shell_name(), "")
     assert row.ended_at is not None
     assert AuditEvent.objects.get().tag == "endpoint:tls:tested"
 

@@ -1,0 +1,65 @@
+"""Posting: a program gives us a document, and may say twice that it is the same one.
+
+A program that got no answer does not know whether its document was taken, and asks again under the
+same Idempotency-Key. The key of a user stands in the message's row, once: so it is one message,
+also if both calls come at the same time.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.db import IntegrityError
+
+from messages.literals import Literal
+from messages.models import Message
+from messages.sending import Origin, enqueue_written
+from messages.store import Writer
+from partners.models import Connection
+
+
+class KeyReused(Exception):
+    """The Idempotency-Key stands for another document already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The message of a document, and whether it was there before."""
+
+    message: Message
+    repeated: bool
+
+
+def key_of(user_pk: int, given: str) -> str:
+    """Return what stands in the row for a key: users know nothing of each other's."""
+    return hashlib.sha256(f"api {user_pk} {given}".encode()).hexdigest() if given else ""
+
+
+def post(
+    connection: Connection, document: Writer, filename: str, content_type: str, origin: Origin
+) -> Posted:
+    """Take a document from quarantine, once a key (``origin.outbox_key``).
+
+    Raises KeyReused, and OSError if it cannot be stored.
+    """
+    known = _known(origin.outbox_key)
+    if known is None:
+        try:
+            message = enqueue_written(connection, document, filename, content_type, origin)
+        except IntegrityError:
+            known = _known(origin.outbox_key)
+            if known is None:
+                raise  # it was another constraint
+        else:
+            return Posted(message, repeated=False)
+    same = known.connection_id == connection.pk and known.payload_sha256 == document.sha256
+    if not same:
+        raise KeyReused
+    return Posted(known, repeated=True)
+
+
+def _known(key: str) -> Message | None:
+    if not key:
+        return None
+    # The index is of rows with a key, which the planner has to be told (``literals``).
+    rows = Message.objects.exclude(outbox_key=Literal("")).filter(outbox_key=key)
+    return rows.select_related("connection").first()
