@@ -17,7 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from audit.theme import ReadOnlyAdmin, StackedInline
 from config.access import second_factor
-from config.access.changes import access_of, permissions_of, record_access
+from config.access.changes import access_of, may_touch, permissions_of, record_access
 from config.access.lockout import address_of
 from config.access.roles import is_role
 from partners.models import Scope
@@ -77,11 +77,11 @@ class ThemedUserAdmin(UserAdmin, _Theme):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Let nobody change, and so take over, a user who may do more."""
-        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+        return super().has_change_permission(request, obj) and may_touch(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """The same for deleting."""
-        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+        return super().has_delete_permission(request, obj) and may_touch(request.user, obj)
 
     def save_model(
         self,
@@ -114,7 +114,7 @@ class ThemedUserAdmin(UserAdmin, _Theme):
     @admin.action(description="Take off the second factor", permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Help somebody who lost telephone and backup codes: the password alone opens again."""
-        rows = [row for row in queryset if _may_touch(request, row)]
+        rows = [row for row in queryset if may_touch(request.user, row)]
         actor, address = str(request.user), address_of(request)
         done = [row for row in rows if second_factor.reset(row, actor=actor, address=address)]
         flash.success(request, f"Second factors taken off: {len(done)}.")
@@ -165,13 +165,18 @@ class ThemedGroupAdmin(GroupAdmin, _Theme):
         )
 
 
+class _AttemptAdmin(ReadOnlyAdmin):
+    """Attempts to log in, the latest first."""
+
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time",)
+
+
 @admin.register(AccessAttempt)
-class FailedLoginAdmin(ReadOnlyAdmin):
+class FailedLoginAdmin(_AttemptAdmin):
     """Wrong passwords of late; deleting one ends its lock."""
 
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
-    search_fields = ("username", "ip_address")
-    ordering = ("-attempt_time",)
     fields = list_display
     actions = ("unlock",)
 
@@ -188,18 +193,11 @@ class FailedLoginAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AccessLog)
-class LoginAdmin(ReadOnlyAdmin):
+class LoginAdmin(_AttemptAdmin):
     """Who logged in, when and from where."""
 
     list_display = ("attempt_time", "username", "ip_address", "logout_time", "user_agent")
-    search_fields = ("username", "ip_address")
-    ordering = ("-attempt_time",)
     fields = list_display
-
-
-def _may_touch(request: HttpRequest, row: Model | None) -> bool:
-    superior = isinstance(row, User) and row.is_superuser
-    return not superior or bool(request.user.is_superuser)
 
 
 def _is_fixed(row: Model | None) -> bool:

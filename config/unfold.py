@@ -43,6 +43,8 @@ _MENU: Final = {
         ("API keys", "vpn_key", "partners", "apikeypair"),
         ("Notices", "notifications", "partners", "notice"),
         ("TLS tests", "network_check", "partners", "tlsprobe"),
+        ("Webhooks", "webhook", "partners", "webhook"),
+        ("Webhook events", "outgoing_mail", "as2_messages", "webhookevent"),
     ],
     "Record": [
         ("Audit events", "history", "audit", "auditevent"),
@@ -51,6 +53,7 @@ _MENU: Final = {
     "Access": [
         ("Users", "person", "auth", "user"),
         ("Groups", "group", "auth", "group"),
+        ("API tokens", "token", "partners", "apitoken"),
         ("Logins", "login", "axes", "accesslog"),
         ("Failed logins", "lock_clock", "axes", "accessattempt"),
     ],

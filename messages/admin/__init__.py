@@ -11,6 +11,7 @@ from messages.admin.mdns import MDNAdmin
 from messages.admin.message_list import MessageAdmin
 from messages.admin.redeliveries import RedeliveryAdmin
 from messages.admin.senders import UnknownSenderAdmin
+from messages.admin.webhooks import WebhookAdmin, WebhookEventAdmin
 
 __all__ = [
     "DeliveryAdmin",
@@ -19,6 +20,8 @@ __all__ = [
     "RedeliveryAdmin",
     "TestableConnectionAdmin",
     "UnknownSenderAdmin",
+    "WebhookAdmin",
+    "WebhookEventAdmin",
 ]
 
 admin.site.index_template = "as2_messages/start.html"

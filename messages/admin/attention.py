@@ -14,6 +14,8 @@ from partners.models import Connection, ConnectionState
 
 #: How long a failure stays on the start page; the list keeps it for ever.
 RECENT: Final = dt.timedelta(days=7)
+#: Within it a program fetches what waits for it; programs that run once a night do, too.
+FETCHED: Final = dt.timedelta(days=1)
 #: How long a functional acknowledgement that never comes is shown as late.
 EXPECTED: Final = dt.timedelta(days=30)
 
@@ -79,8 +81,14 @@ def not_understood(now: dt.datetime) -> QuerySet[Message]:
     )
 
 
-def undelivered() -> QuerySet[Delivery]:
-    """Accepted documents that the business side does not have after a first try, or never will."""
+def undelivered(now: dt.datetime) -> QuerySet[Delivery]:
+    """Accepted documents that the business side does not have after a first try, or never will.
+
+    Or that it has left alone for longer than a program does that works.
+    """
+    forgotten = Q(state=DeliveryState.WAITING, created_at__lt=now - FETCHED)
     return Delivery.objects.filter(
-        Q(state=DeliveryState.HELD) | (Q(state=DeliveryState.QUEUED) & ~Q(failure_text=""))
+        Q(state=DeliveryState.HELD)
+        | (Q(state=DeliveryState.QUEUED) & ~Q(failure_text=""))
+        | forgotten
     )

@@ -9,6 +9,7 @@ from django.contrib import messages as flash
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
@@ -45,8 +46,12 @@ def _latest(state: State) -> Subquery:
     return Subquery(rows.order_by("-created_at").values("created_at")[:1])
 
 
-def _minute(at: dt.datetime | None) -> str:
-    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M}" if at else "-"
+def _minute(at: dt.datetime | None) -> SafeString | str:
+    """Show a moment; where there is little room, the hour stands below the day."""
+    if at is None:
+        return "-"
+    day, hour = f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M}".split()
+    return format_html('<span class="as2-word">{}</span> {}', day, hour)
 
 
 def _last(row: Connection, states: Iterable[State]) -> dt.datetime | None:
@@ -83,10 +88,11 @@ class TestableConnectionAdmin(ConnectionAdmin):
             return "-"
         rollover = min((each.rollover for each in changes), key=lambda each: each.starts_at)
         whose = "ours" if rollover.is_ours else "theirs"
-        return link_to(rollover, f"{rollover.starts_at:%Y-%m-%d}, {whose}")
+        day = f"{rollover.starts_at:%Y-%m-%d},"
+        return link_to(rollover, format_html('<span class="as2-word">{}</span> {}', day, whose))
 
     @admin.display(description="last success (UTC)")
-    def last_success(self, row: Connection) -> str:
+    def last_success(self, row: Connection) -> SafeString | str:
         """Show when a document last went through, in or out."""
         return _minute(_last(row, _GOOD))
 

@@ -6,10 +6,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from audit.addresses import client_address
 from audit.badges import badge
 from audit.links import link_to
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
-from messages import delivering, dispatch
+from messages import delivering, dispatch, pulling
 from messages.admin.words import DELIVERY_TONES, moment
 from messages.models import Delivery, DeliveryState
 from messages.visibility import BY_MESSAGE
@@ -28,7 +29,7 @@ class DeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
     ordering = ("-created_at", "-pk")
     fields = (*list_display, "next_try", "finished")
     readonly_fields = ("time", "source", "verdict", "next_try", "finished")
-    actions = ("retry_selected",)
+    actions = ("retry_selected", "acknowledge_selected")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Fetch the message with it."""
@@ -49,6 +50,20 @@ class DeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
             flash.success(request, f"Deliveries that are tried again now: {len(released)}.")
         if len(released) < len(queryset):
             flash.info(request, "Deliveries that are not held were left alone.")
+
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
+        """Say whether this user may acknowledge."""
+        return request.user.has_perm("as2_messages.acknowledge_delivery")
+
+    @admin.action(description="Acknowledge what waits to be fetched", permissions=["acknowledge"])
+    def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Note that the business side has it, where its program cannot say so."""
+        actor, address = request.user.get_username(), client_address(request.META)
+        done = [row for row in queryset if pulling.acknowledge(row, actor, address)]
+        if done:
+            flash.success(request, f"Deliveries that are acknowledged: {len(done)}.")
+        if len(done) < len(queryset):
+            flash.info(request, "Deliveries that do not wait to be fetched were left alone.")
 
     @admin.display(description="time (UTC)", ordering="created_at")
     def time(self, row: Delivery) -> str:

@@ -4,6 +4,7 @@ Each download is an audit event with the user and the address. What partners sen
 by the browser: it is saved, whatever it claims to be.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -68,26 +69,40 @@ def download(request: HttpRequest, pk: int, what: str) -> HttpResponseBase:
     key = chosen.key_in(message) if chosen else ""
     if chosen is None or not key:
         raise Http404
-    store = get_store()
     try:
-        length = store.size(key)
+        return stream(request, message, chosen)
     except FileNotFoundError:
         flash.error(request, "The file is no longer in the store: it was purged or moved.")
         return HttpResponseRedirect(page_of(message))
-    _record(request, message, chosen)
-    return StreamingHttpResponse(
-        store.chunks(key),
-        content_type="application/octet-stream",
-        headers={
-            "Content-Length": str(length),
-            "Content-Disposition": str(
-                content_disposition_header(as_attachment=True, filename=_name(message, chosen))
-            ),
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        },
-    )
+
+
+def stream(request: HttpRequest, message: Message, what: What) -> StreamingHttpResponse:
+    """Answer with a file of a message to whoever may have it; the record knows of it.
+
+    Raises FileNotFoundError if it is gone from the store.
+    """
+    store, key = get_store(), what.key_in(message)
+    length = store.size(key)
+    note_download(request, message, what)
+    return attached(store.chunks(key), _name(message, what), length)
+
+
+def attached(
+    chunks: Iterable[bytes], filename: str, length: int | None = None
+) -> StreamingHttpResponse:
+    """Make an answer of octets that somebody sent us, which no browser shows or runs."""
+    headers = {
+        "Content-Disposition": str(
+            content_disposition_header(as_attachment=True, filename=filename)
+        ),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    kind = "application/octet-stream"
+    return StreamingHttpResponse(chunks, content_type=kind, headers=headers)
 
 
 def _allowed(user: User | AnonymousUser) -> bool:
@@ -100,8 +115,8 @@ def _name(message: Message, what: What) -> str:
     return name if what is What.PAYLOAD else f"{name}.raw"
 
 
-def _record(request: HttpRequest, message: Message, what: What) -> None:
-    # The event is committed before the first octet leaves.
+def note_download(request: HttpRequest, message: Message, what: What) -> None:
+    """Write down who has a file of a message; committed before the first octet leaves."""
     record(
         what.tag,
         Subject.of(message),

@@ -1,21 +1,18 @@
 """Pages of redeliveries: what partners were asked to send again, and whether it has come."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.contrib import admin
 from django.contrib import messages as flash
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
 from audit.links import page_of
-from audit.pages import PageAdmin
+from audit.pages import ActingAdmin, CannotAct, PageAdmin
 from audit.recording import Subject, record
 from audit.tags import Tag
 from audit.theme import ChoicesDropdownFilter
@@ -70,10 +67,11 @@ class RedeliveryForm(_Form):
 
 
 @admin.register(Redelivery)
-class RedeliveryAdmin(ScopedAdmin, PageAdmin):
+class RedeliveryAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     """Requests to partners, the latest first; once made, only their state changes."""
 
     page_template = "as2_messages/redelivery.html"
+    refusals = (redelivering.CannotMail,)
     reach = BY_CONNECTION
     form = RedeliveryForm
     autocomplete_fields = ("connection",)
@@ -92,12 +90,6 @@ class RedeliveryAdmin(ScopedAdmin, PageAdmin):
             asked_for=Count("items", distinct=True),
             come=Count("items", filter=Q(items__message__isnull=False), distinct=True),
         )
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the door of what can be done."""
-        act = self.admin_site.admin_view(self.act)
-        name = "as2_messages_redelivery_act"
-        return [path("<int:pk>/act/", act, name=name), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may ask partners."""
@@ -145,22 +137,25 @@ class RedeliveryAdmin(ScopedAdmin, PageAdmin):
             "arrivals": [(each, page_of(each)) for each in by_time],
             "help": help_of(row.connection),
             "letter": redelivering.letter(row),
-            "may_act": self._may_act(request),
+            "may_act": self.may_act(request, row),
+            "act": self.act_address(row),
         }
 
-    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Do one thing, and return to the page."""
-        row = self.get_object(request, str(pk))
-        do = _ACTS.get(request.POST.get("act", ""))
-        if not isinstance(row, Redelivery) or request.method != "POST" or do is None:
-            raise Http404
-        if not self._may_act(request):
-            raise PermissionDenied
-        do(request, row)
-        return HttpResponseRedirect(page_of(row))
-
-    def _may_act(self, request: HttpRequest) -> bool:
+    def may_act(self, request: HttpRequest, row: Redelivery) -> bool:
+        """Say whether this user may mail the text or close the request."""
         return request.user.has_perm("as2_messages.change_redelivery")
+
+    def act(self, request: HttpRequest, row: Redelivery, word: str) -> str:
+        """Mail the text, or close the request."""
+        user, now = request.user.get_username(), timezone.now()
+        if word == "mail":
+            redelivering.mail(row, user, now)
+            return f"Mailed to {row.connection.partner.email}."
+        if word != "close":
+            raise Http404
+        if not redelivering.close(row, user, now):
+            raise CannotAct("It had ended already.")
+        return "Closed."
 
     @admin.display(description="time (UTC)", ordering="created_at")
     def time(self, row: Redelivery) -> str:
@@ -192,25 +187,3 @@ class RedeliveryAdmin(ScopedAdmin, PageAdmin):
     def status(self, row: Redelivery) -> SafeString:
         """Show the state as a badge."""
         return badge(_TONES[RedeliveryState(row.state)], row.state)
-
-
-def _mail(request: HttpRequest, row: Redelivery) -> None:
-    try:
-        redelivering.mail(row, request.user.get_username(), timezone.now())
-    except redelivering.CannotMail as error:
-        flash.error(request, str(error))
-    else:
-        flash.success(request, f"Mailed to {row.connection.partner.email}.")
-
-
-def _close(request: HttpRequest, row: Redelivery) -> None:
-    if redelivering.close(row, request.user.get_username(), timezone.now()):
-        flash.success(request, "Closed.")
-    else:
-        flash.info(request, "It had ended already.")
-
-
-_ACTS: Final[dict[str, Callable[[HttpRequest, Redelivery], None]]] = {
-    "mail": _mail,
-    "close": _close,
-}

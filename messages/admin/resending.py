@@ -37,20 +37,22 @@ def may_resend(user: User | AnonymousUser, message: Message) -> bool:
 
     What has not been tried yet, or is being sent, goes out by itself.
     """
-    return _can_resend(message) and _allowed(user)
+    return can_resend(message) and _allowed(user)
 
 
 def may_resubmit(user: User | AnonymousUser, message: Message) -> bool:
     """Say whether the document can be sent as a new message, and this user may do it."""
-    return _can_resubmit(message) and _allowed(user)
+    return can_resubmit(message) and _allowed(user)
 
 
-def _can_resend(message: Message) -> bool:
+def can_resend(message: Message) -> bool:
+    """Say whether the same bytes can go out again."""
     tried = message.attempts > 0 and message.state != State.SENDING
     return message.direction == Direction.OUTBOUND and tried and message.purged_at is None
 
 
-def _can_resubmit(message: Message) -> bool:
+def can_resubmit(message: Message) -> bool:
+    """Say whether the document can go out as a new message."""
     over = message.state in {State.DELIVERED, State.FAILED}
     return message.direction == Direction.OUTBOUND and over and bool(message.payload_key)
 
@@ -80,7 +82,7 @@ def _resubmit(message: Message, actor: str) -> Message | None:
 
 
 RESEND: Final = Way(
-    _can_resend,
+    can_resend,
     _resend,
     title="Send again",
     what="The same bytes go out under the same Message-ID. A partner that has the document already "
@@ -89,7 +91,7 @@ RESEND: Final = Way(
     refused="It is being sent at this moment.",
 )
 RESUBMIT: Final = Way(
-    _can_resubmit,
+    can_resubmit,
     _resubmit,
     title="Send as a new message",
     what="The document goes out under a new Message-ID, signed and encrypted by the settings and "

@@ -15,7 +15,16 @@ from audit.links import list_of, page_of
 from messages.admin import attention
 from messages.admin.verdicts import verdict
 from messages.admin.words import moment
-from messages.models import Delivery, Message, Redelivery, RedeliveryState, UnknownSender
+from messages.models import (
+    Delivery,
+    DeliveryState,
+    Message,
+    Redelivery,
+    RedeliveryState,
+    UnknownSender,
+    WebhookEvent,
+    WebhookEventState,
+)
 from messages.silence import Silence, silences
 from messages.visibility import BY_MESSAGE, OF_MESSAGE
 from partners.access.visibility import (
@@ -46,6 +55,8 @@ EXPIRY_NOTICE: Final = dt.timedelta(days=30)
 #: trouble: the reminders begin and end there, too.
 COMING: Final = dt.timedelta(days=14)
 URGENT: Final = dt.timedelta(days=3)
+#: For how long an event is shown that a webhook did not take.
+MISSED: Final = dt.timedelta(days=7)
 _OURS: Final = Reach("organization", visible_organizations)
 
 
@@ -145,7 +156,7 @@ def _of_messages(now: dt.datetime) -> Iterator[tuple[Kind, _Source]]:
             "move_to_inbox",
             "as2_messages.delivery",
         ),
-        _rows(attention.undelivered(), BY_MESSAGE, _delivery),
+        _rows(attention.undelivered(now), BY_MESSAGE, _delivery),
     )
     yield (
         _messages("Refused by an acknowledgement", Tone.BAD, "rule", "not-understood"),
@@ -165,6 +176,19 @@ def _of_partners(now: dt.datetime) -> Iterator[tuple[Kind, _Source]]:
     yield (
         _kind("Silent partners", Tone.WARN, "volume_off", "partners.connection"),
         silent,
+    )
+    given_up = WebhookEvent.objects.filter(
+        state=WebhookEventState.FAILED, finished_at__gt=now - MISSED
+    )
+    yield (
+        _kind(
+            "Events that a webhook did not take",
+            Tone.WARN,
+            "webhook",
+            "as2_messages.webhookevent",
+            f"?state__exact={WebhookEventState.FAILED}",
+        ),
+        _rows(given_up.select_related("webhook"), None, _event),
     )
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     yield (
@@ -319,12 +343,19 @@ def _late(row: Message) -> Item:
 
 
 def _delivery(row: Delivery) -> Item:
-    return Item(page_of(row), row.target, row.failure_text, _at(row.created_at))
+    text = row.failure_text
+    if row.state == DeliveryState.WAITING:
+        text = "It waits to be fetched by the API, and no program has acknowledged it for a day."
+    return Item(page_of(row), row.target, text, _at(row.created_at))
 
 
 def _sender(row: UnknownSender) -> Item:
     text = f"Came {row.count} times, last from {row.address or 'an unknown address'}."
     return Item(page_of(row), str(row), text, _at(row.last_seen))
+
+
+def _event(row: WebhookEvent) -> Item:
+    return Item(page_of(row), str(row), row.failure_text, _at(row.finished_at))
 
 
 def _silence(found: Silence, now: dt.datetime) -> Item:

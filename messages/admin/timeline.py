@@ -175,6 +175,7 @@ def _delivery(delivery: Delivery) -> Entry:
     state = DeliveryState(delivery.state)
     title = {
         DeliveryState.QUEUED: "Being handed over",
+        DeliveryState.WAITING: "Waits to be fetched by the API",
         DeliveryState.DONE: "Handed over",
         DeliveryState.HELD: "Held: not handed over",
     }[state]

@@ -31,6 +31,7 @@ MDN_TONES: Final = {
 
 DELIVERY_TONES: Final = {
     DeliveryState.QUEUED: Tone.BUSY,
+    DeliveryState.WAITING: Tone.BUSY,
     DeliveryState.DONE: Tone.GOOD,
     DeliveryState.HELD: Tone.WARN,
 }

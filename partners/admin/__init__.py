@@ -12,9 +12,11 @@ from partners.admin.organizations import OrganizationAdmin
 from partners.admin.rollovers import RolloverAdmin
 from partners.admin.tls_tests import TLSProbeAdmin
 from partners.admin.todos import RenewalAdmin, SuspensionAdmin
+from partners.admin.tokens import APITokenAdmin
 
 __all__ = [
     "APIKeyPairAdmin",
+    "APITokenAdmin",
     "CertificateRequestAdmin",
     "ConnectionAdmin",
     "FailedHandshakeAdmin",

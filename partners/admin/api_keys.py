@@ -8,14 +8,14 @@ from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
-from audit.links import page_of
+from audit.pages import ActingAdmin, CannotAct
 from audit.theme import FileWidget
 from partners import api_keys, importing
 from partners.access.visibility import Reach, visible_partners
@@ -92,7 +92,7 @@ class APIKeyForm(_Form):
 
 
 @admin.register(APIKeyPair)
-class APIKeyPairAdmin(AuditedAdmin):
+class APIKeyPairAdmin(ActingAdmin, AuditedAdmin):
     """Keys by which services of partners know our programs; private keys are never shown."""
 
     reach = Reach("partner", visible_partners)
@@ -150,9 +150,7 @@ class APIKeyPairAdmin(AuditedAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the door of the public key."""
         view = self.admin_site.admin_view(self.download)
-        act = self.admin_site.admin_view(self.act)
         return [
-            path("<int:pk>/act/", act, name="partners_apikeypair_act"),
             path("<int:pk>/public-key/", view, name="partners_apikeypair_download"),
             *super().get_urls(),
         ]
@@ -164,27 +162,25 @@ class APIKeyPairAdmin(AuditedAdmin):
         row: APIKeyPair | None = context.get("original")
         if row is not None:
             context["steps"] = steps_of(row)
-            context["act"] = reverse("admin:partners_apikeypair_act", args=(row.pk,))
-            context["may_act"] = self.has_change_permission(request, row)
+            context["act"] = self.act_address(row)
+            context["may_act"] = self.may_act(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Take one step, or note a use, and return to the page."""
-        row = self.get_object(request, str(pk))
-        act = request.POST.get("act", "")
-        if not isinstance(row, APIKeyPair) or request.method != "POST" or act not in ACTS:
+    def may_act(self, request: HttpRequest, row: APIKeyPair) -> bool:
+        """Say whether this user may take a step."""
+        return self.has_change_permission(request, row)
+
+    def act(self, request: HttpRequest, row: APIKeyPair, word: str) -> str:
+        """Take one step, or note a use."""
+        if word not in ACTS:
             raise Http404
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
-        state, now = ACTS[act], timezone.now()
+        state, now = ACTS[word], timezone.now()
         if state is None:
             api_keys.note_use(row, now, actor_of(request), by(request))
-            flash.success(request, "Noted: it was used just now.")
-        elif api_keys.advance(row, state, now, by(request)):
-            flash.success(request, f"The key is {state.label}.")
-        else:
-            flash.warning(request, "That step does not follow yet.")
-        return HttpResponseRedirect(page_of(row))
+            return "Noted: it was used just now."
+        if not api_keys.advance(row, state, now, by(request)):
+            raise CannotAct("That step does not follow yet.")
+        return f"The key is {state.label}."
 
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Answer with the public key."""

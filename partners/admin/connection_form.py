@@ -47,6 +47,7 @@ class ConnectionForm(QuirkFields, _Form):
     class Meta:
         model = Connection
         exclude = ("quirks",)
+        labels = {"mdn_wait_minutes": "MDN wait minutes"}
 
     class Media:
         js = ("partners/compliance.js",)

@@ -74,6 +74,7 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
         *TLSTestAdmin.actions_detail,
         *OnboardingAdmin.actions_detail,
     )
+    list_per_page = 50
     list_select_related = ("organization", "partner", "compliance")
     list_filter = (
         VerdictFilter,
@@ -144,7 +145,9 @@ class ConnectionAdmin(OnboardingAdmin, TLSTestAdmin, ComplianceAdmin):
                     ("connect_timeout", "response_timeout"),
                     ("parallel", "ordered"),
                     ("acknowledge_hours", "silent_days", "keep_days"),
-                    ("restart", "certificate_exchange"),
+                    ("restart", "duplicate_days"),
+                    "delivery",
+                    ("certificate_exchange", "accept_certificates"),
                     ("announce_features", "engine"),
                 )
             },

@@ -4,17 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.contrib import messages as flash
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
-from audit.links import page_of
-from audit.pages import PageAdmin
+from audit.pages import ActingAdmin, PageAdmin
 from partners import exchanging
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import BY_CONNECTION
@@ -46,10 +42,11 @@ class OfferCard:
 
 
 @admin.register(CertificateRequest)
-class CertificateRequestAdmin(ScopedAdmin, PageAdmin):
+class CertificateRequestAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     """Requests, the latest first; their certificates are accepted or rejected one by one."""
 
     page_template = "partners/certificate_request.html"
+    refusals = (PlanError,)
     reach = BY_CONNECTION
     list_display = ("connection", "subjects", "received_at", "deadline", "status")
     list_select_related = ("connection__organization", "connection__partner")
@@ -59,34 +56,23 @@ class CertificateRequestAdmin(ScopedAdmin, PageAdmin):
         """Fetch the certificates of all rows at once."""
         return super().get_queryset(request).prefetch_related("offers")
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the door of decisions."""
-        act = self.admin_site.admin_view(self.act)
-        name = "partners_certificaterequest_act"
-        return [path("<int:pk>/act/", act, name=name), *super().get_urls()]
-
     def page_of_row(self, request: HttpRequest, row: CertificateRequest) -> dict[str, Any]:
         """Show each certificate beside the one that it is to replace."""
         return {
             "title": f"{row.connection.partner} asks to trust certificates",
             "offers": [_card(offer) for offer in row.offers.all()],
             "is_late": _is_late(row),
-            "may_decide": request.user.has_perm("partners.add_partnercertificate"),
+            "may_decide": self.may_act(request, row),
+            "act": self.act_address(row),
         }
 
-    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Accept or reject one certificate, and return to the page."""
-        row = self.get_object(request, str(pk))
-        if not isinstance(row, CertificateRequest) or request.method != "POST":
-            raise Http404
-        allowed = request.user.has_perm("partners.add_partnercertificate")
-        if not self.has_view_permission(request, row) or not allowed:
-            raise PermissionDenied
-        try:
-            flash.success(request, _decide(request, _offer(request, row)))
-        except PlanError as error:
-            flash.error(request, str(error))
-        return HttpResponseRedirect(page_of(row))
+    def may_act(self, request: HttpRequest, row: CertificateRequest) -> bool:
+        """Whoever may add certificates may trust these."""
+        return request.user.has_perm("partners.add_partnercertificate")
+
+    def act(self, request: HttpRequest, row: CertificateRequest, word: str) -> str:
+        """Accept or reject one certificate."""
+        return _decide(request, _offer(request, row), word)
 
     @admin.display(description="certificates")
     def subjects(self, row: CertificateRequest) -> str:
@@ -140,9 +126,9 @@ def _offer(request: HttpRequest, row: CertificateRequest) -> CertificateOffer:
     return found
 
 
-def _decide(request: HttpRequest, offer: CertificateOffer) -> str:
+def _decide(request: HttpRequest, offer: CertificateOffer, word: str) -> str:
     now = this_second()
-    match request.POST.get("act"):
+    match word:
         case "accept":
             exchanging.accept(offer, now, by(request))
             return "Accepted: it counts from now on, beside the old one. The partner is told."

@@ -4,29 +4,25 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import admin
-from django.contrib import messages as flash
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
 from audit.badges import badge
-from audit.links import page_of
-from audit.pages import PageAdmin
+from audit.pages import ActingAdmin, PageAdmin
 from audit.theme import ChoicesDropdownFilter
 from partners import exchanging
 from partners.access.pages import ScopedAdmin
-from partners.access.visibility import sees_everything, visible_connections
+from partners.access.rollovers import limited_rollovers, needed, visible_confirmations
 from partners.admin.audited import actor_of, address_of
 from partners.admin.rollover_page import STATE_TONES, build_page
 from partners.models import Confirmation, Rollover, RolloverState
 from partners.models.certificates import this_second
 from partners.rollover import advancing, confirming
 from partners.rollover.announcing import CannotMail, send
-from partners.rollover.dates import PlanError, earliest_start
+from partners.rollover.dates import PlanError
 from partners.rollover.recording import By
 
 _RELATED: Final = (
@@ -37,23 +33,17 @@ _RELATED: Final = (
 )
 
 
-def may_act(request: HttpRequest, rollover: Rollover) -> bool:
-    """Tell whether a user may move, cancel or finish it: ours concerns every partner."""
-    if rollover.is_ours:
-        return request.user.has_perm("partners.change_keypair") and sees_everything(request.user)
-    return request.user.has_perm("partners.change_partnercertificate")
-
-
 def by(request: HttpRequest) -> By:
     """Name who does it, and from where."""
     return By(actor_of(request), address_of(request))
 
 
 @admin.register(Rollover)
-class RolloverAdmin(ScopedAdmin, PageAdmin):
+class RolloverAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     """Planned, running and past changes of certificates, the latest first."""
 
     page_template = "partners/rollover.html"
+    refusals = (PlanError, CannotMail)
     list_display = ("whose", "side", "start", "status", "confirmed")
     list_filter = (("state", ChoicesDropdownFilter),)
     search_fields = (
@@ -65,44 +55,32 @@ class RolloverAdmin(ScopedAdmin, PageAdmin):
 
     def limited(self, rows: "QuerySet[Any]", request: HttpRequest) -> "QuerySet[Any]":
         """Keep those that a connection in the user's scope takes part in."""
-        if sees_everything(request.user):
-            return rows
-        mine = Confirmation.objects.filter(connection__in=visible_connections(request.user))
-        return rows.filter(pk__in=mine.order_by().values("rollover"))
+        return limited_rollovers(rows, request.user)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         """Fetch what a row shows."""
         rows = super().get_queryset(request).select_related(*_RELATED)
         return rows.prefetch_related("confirmations")
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the door of what can be done."""
-        act = self.admin_site.admin_view(self.act)
-        return [path("<int:pk>/act/", act, name="partners_rollover_act"), *super().get_urls()]
-
     def page_of_row(self, request: HttpRequest, row: Rollover) -> dict[str, Any]:
         """Show old and new side by side, and who has confirmed it."""
         return {
             "title": f"New certificate of {row.whose}",
             "page": build_page(row, list(_confirmations(request, row)), timezone.now()),
-            "may_act": may_act(request, row),
+            "may_act": self.may_act(request, row),
+            "act": self.act_address(row),
         }
 
-    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Do one thing, and return to the page."""
-        row = self.get_object(request, str(pk))
-        if not isinstance(row, Rollover) or request.method != "POST":
-            raise Http404
-        if not self.has_view_permission(request, row) or not may_act(request, row):
-            raise PermissionDenied
-        do = _ACTS.get(request.POST.get("act", ""))
+    def may_act(self, request: HttpRequest, row: Rollover) -> bool:
+        """Tell whether a user may move, cancel or finish it."""
+        return request.user.has_perms(needed(row))
+
+    def act(self, request: HttpRequest, row: Rollover, word: str) -> str:
+        """Do one thing."""
+        do = _ACTS.get(word)
         if do is None:
             raise Http404
-        try:
-            flash.success(request, do(request, row))
-        except (PlanError, CannotMail) as error:
-            flash.error(request, str(error))
-        return HttpResponseRedirect(page_of(row))
+        return do(request, row)
 
     @admin.display(description="of")
     def side(self, row: Rollover) -> str:
@@ -128,10 +106,7 @@ class RolloverAdmin(ScopedAdmin, PageAdmin):
 
 
 def _confirmations(request: HttpRequest, row: Rollover) -> "QuerySet[Confirmation]":
-    """Return those that the user may see: other partners' names stay unknown."""
-    related = ("connection__organization", "connection__partner", "rollover__new_pair")
-    seen = visible_connections(request.user).order_by()
-    return row.confirmations.filter(connection__in=seen).select_related(*related)
+    return visible_confirmations(request.user).filter(rollover=row)
 
 
 def _confirmation(request: HttpRequest, row: Rollover) -> Confirmation:
@@ -143,8 +118,7 @@ def _confirmation(request: HttpRequest, row: Rollover) -> Confirmation:
 
 
 def _now(request: HttpRequest, row: Rollover) -> str:
-    now = this_second()
-    advancing.move(row, earliest_start(row.new.value, now), now, by(request))
+    advancing.start_now(row, this_second(), by(request))
     return "The new certificate is used from now on."
 
 
@@ -179,11 +153,13 @@ def _retire(request: HttpRequest, row: Rollover) -> str:
 
 
 def _tell(request: HttpRequest, row: Rollover) -> str:
+    confirming.check_asked(row)
     confirming.tell(_confirmation(request, row), timezone.now(), by(request))
     return "Noted: the partner was told."
 
 
 def _acknowledge(request: HttpRequest, row: Rollover) -> str:
+    confirming.check_asked(row)
     confirming.acknowledge(_confirmation(request, row), timezone.now(), by(request))
     return "Noted: the partner has the new certificate."
 

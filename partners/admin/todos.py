@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib import messages as flash
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audit.badges import Tone, badge
-from audit.links import link_to, page_of
-from audit.pages import PageAdmin
+from audit.links import link_to
+from audit.pages import ActingAdmin, CannotAct, PageAdmin
 from partners import renewals, suspending
 from partners.access.pages import ScopedAdmin
 from partners.access.visibility import BY_CONNECTION, Reach, visible_partners
@@ -40,7 +38,7 @@ class Todo:
     decisions: Mapping[str, str]
 
 
-class TodoAdmin(ScopedAdmin, PageAdmin):
+class TodoAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     """Open ones first; nobody edits or deletes them."""
 
     page_template = "partners/todo.html"
@@ -53,36 +51,26 @@ class TodoAdmin(ScopedAdmin, PageAdmin):
 
     @abstractmethod
     def decide(self, request: HttpRequest, row: Any, decision: str) -> str:
-        """Do what was decided, and say so; raises Http404 for what cannot be decided."""
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the door of decisions."""
-        view = self.admin_site.admin_view(self.act)
-        name = f"partners_{self.opts.model_name}_act"
-        return [path("<int:pk>/act/", view, name=name), *super().get_urls()]
+        """Do what was decided, and say so."""
 
     def page_of_row(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Show what it is, where it is done, and what may be decided."""
         return {
             "title": str(row),
             "todo": self.describe(row),
-            "act": reverse(f"admin:partners_{self.opts.model_name}_act", args=(row.pk,)),
-            "may_decide": request.user.has_perm(self.needed),
+            "act": self.act_address(row),
+            "may_decide": self.may_act(request, row),
         }
 
-    def act(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Take a decision, and return to the page."""
-        row = self.get_object(request, str(pk))
-        if row is None or request.method != "POST":
-            raise Http404
-        if not self.has_view_permission(request, row) or not request.user.has_perm(self.needed):
-            raise PermissionDenied
-        decision = request.POST.get("act", "")
-        if decision not in self.describe(row).decisions:
-            flash.warning(request, "Somebody else was faster: there is nothing to decide any more.")
-        else:
-            flash.success(request, self.decide(request, row, decision))
-        return HttpResponseRedirect(page_of(row))
+    def may_act(self, request: HttpRequest, row: Any) -> bool:
+        """Say whether this user may decide."""
+        return request.user.has_perm(self.needed)
+
+    def act(self, request: HttpRequest, row: Any, word: str) -> str:
+        """Take a decision."""
+        if word not in self.describe(row).decisions:
+            raise CannotAct("Somebody else was faster: there is nothing to decide any more.")
+        return self.decide(request, row, word)
 
     @admin.display(description="state")
     def status(self, row: Any) -> SafeString:

@@ -8,7 +8,11 @@ from django.utils import timezone
 from audit.tags import Tag
 from messages.models import DeliveryState, MDNState, Message, State, UnknownSender
 from messages.store import Kind
+from partners.compliance.verdicts import reevaluate
 from partners.models import Connection
+from partners.models.certificates import this_second
+from partners.rollover.planning import Successor, plan_partner
+from partners.rollover.recording import By
 from tests import factories
 from tests.messages import made_up
 
@@ -51,6 +55,31 @@ def tell() -> Story:
         last_seen=timezone.now(),
     )
     return Story(failed, delivered)
+
+
+def tell_on() -> Story:
+    """Write more: profiles, of which some settings fall short, and a certificate that is to change.
+
+    A partner has a connection for tests beside that for production.
+    """
+    told = tell()
+    production = Connection.objects.get(as2_id="AMAZON")
+    Connection.objects.filter(pk=production.pk).update(profile="amazon-vendor-as2")
+    test = factories.connection(
+        production.organization,
+        production.partner,
+        as2_id="AMAZON-TEST",
+        url="https://test.as2.amazon.example/",
+        profile="amazon-vendor-as2",
+    )
+    weak = {"profile": "walmart-as2", "encrypt": "des-ede3-cbc", "sign": "sha-1"}
+    Connection.objects.filter(as2_id="WALMART-AS2").update(**weak)
+    new = factories.certificate("AMAZON-2027", lifetime=1000 * factories.DAY)
+    start = this_second() + 20 * factories.DAY
+    successor = Successor(new, verifies=True, encrypts=True)
+    plan_partner([production, test], successor, start, this_second(), By("ann", "192.0.2.50"))
+    reevaluate(Connection.objects.all(), timezone.now())
+    return told
 
 
 def _expiring_certificate(link: Connection) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -19,11 +18,7 @@ from audit.sealing import seal
 from messages import sending
 from messages.models import Message
 from messages.onboarding import testing
-from partners.compliance.verdicts import reevaluate
 from partners.models import Connection
-from partners.models.certificates import this_second
-from partners.rollover.planning import Successor, plan_partner
-from partners.rollover.recording import By
 from tests import factories
 from tests.browser import story
 from tests.browser.pages import log_in
@@ -45,25 +40,7 @@ Snap = Callable[[str], None]
 
 @pytest.fixture
 def rows() -> story.Story:
-    told = story.tell()
-    production = Connection.objects.get(as2_id="AMAZON")
-    Connection.objects.filter(pk=production.pk).update(profile="amazon-vendor-as2")
-    test = factories.connection(
-        production.organization,
-        production.partner,
-        as2_id="AMAZON-TEST",
-        url="https://test.as2.amazon.example/",
-        profile="amazon-vendor-as2",
-    )
-    weak = {"profile": "walmart-as2", "encrypt": "des-ede3-cbc", "sign": "sha-1"}
-    Connection.objects.filter(as2_id="WALMART-AS2").update(**weak)
-    by = By("ann", "192.0.2.50")
-    new = factories.certificate("AMAZON-2027", lifetime=1000 * factories.DAY)
-    start = this_second() + 20 * factories.DAY
-    successor = Successor(new, verifies=True, encrypts=True)
-    plan_partner([production, test], successor, start, this_second(), by)
-    reevaluate(Connection.objects.all(), timezone.now())
-    return told
+    return story.tell_on()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How the pages write days and moments, by language."""
