@@ -6,10 +6,10 @@ Times on a shared machine drift; compare the lines of one run, and the ratios.
 import argparse
 from pathlib import Path
 
-from bench import core, growth, traffic
+from bench import core, growth, scaling, traffic
 from bench.figures import Report
 
-_PARTS = ("core", "traffic", "growth")
+_PARTS = ("core", "traffic", "scale", "growth")
 
 
 def main() -> None:
@@ -30,6 +30,8 @@ def main() -> None:
         core.measure(report)
     if "traffic" in options.parts:
         traffic.measure(report, options.messages, options.large)
+    if "scale" in options.parts:
+        scaling.measure(report, options.messages)
     if "growth" in options.parts:
         growth.measure(report, options.rows)
     for part in set(_PARTS) - set(options.parts):

@@ -6,12 +6,13 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -59,11 +60,19 @@ class Side:
 
 
 @contextmanager
-def pair(env: dict[str, str]) -> Iterator[tuple[Path, Side, Side]]:
-    """Run two gateways that know each other; the folder with their keys, and both."""
+def pair(
+    env: dict[str, str], own: Sequence[dict[str, str]] = ({}, {})
+) -> Iterator[tuple[Path, Side, Side]]:
+    """Run two gateways that know each other; the folder with their keys, and both.
+
+    ``env`` is what both are set to, ``own`` what each of them is besides.
+    """
     with tempfile.TemporaryDirectory(prefix="as2-bench-") as name:
         folder = Path(name)
-        sides = [Side(n, Gateway(folder / n.lower(), env=env)) for n in ("VENDOR", "RETAILER")]
+        sides = [
+            Side(name, Gateway(folder / name.lower(), env={**env, **more}))
+            for name, more in zip(("VENDOR", "RETAILER"), own, strict=True)
+        ]
         for side in sides:
             make_key(folder, side.as2_id)
         for ours, theirs in (sides, sides[::-1]):
@@ -88,6 +97,17 @@ def make_key(folder: Path, name: str) -> None:
     )
 
 
+def document(number: str, size: int) -> bytes:
+    """Write an order in X12, cut off at ``size`` bytes."""
+    start = (
+        f"ISA*00*{'':10}*00*{'':10}*ZZ*{'RETAILER':15}*ZZ*{'VENDOR':15}*260102*0304*U*00401*"
+        f"000000001*0*P*>~GS*PO*RETAILER*VENDOR*20260102*0304*1*X*004010~ST*850*0001~"
+        f"BEG*00*SA*{number}**20260102~"
+    ).encode()
+    line = b"PO1*1*12*EA*9.95**VN*4711*UP*012345678905~"
+    return (start + line * (size // len(line)))[:size]
+
+
 def prepare(
     folder: Path, count: int, size: int, mdn_url: str = "", to: str = "VENDOR"
 ) -> list[bytes]:
@@ -105,13 +125,12 @@ def prepare(
         sign_with=SigningKey(key, Certificate.from_pem((folder / "RETAILER.pem").read_bytes())),
         encrypt_to=Certificate.from_pem((folder / f"{to}.pem").read_bytes()),
     )
-    engine, payload = get_engine("native"), (b"ISA*00*SEGMENT~\r\n" * (size // 17 + 1))[:size]
-    made, run = [], uuid4().hex
+    engine, made, run = get_engine("native"), [], uuid4().hex
     for number in range(count):
         # Each document is another one, as in life: the same signed bytes twice would be a replay.
-        document = b"%s%08d" % (run.encode(), number) + payload[len(run) + 8 :]
+        order = document(f"{run}-{number}", size)
         stamp = Stamp(f"<{number}-{run}@retailer.example>", dt.datetime.now(dt.UTC))
-        composition = engine.compose([document], PayloadInfo(size), policy, stamp)
+        composition = engine.compose([order], PayloadInfo(size), policy, stamp)
         body = b"".join(composition)
         head = composition.headers.encode() + b"Content-Length: %d\r\n\r\n" % len(body)
         made.append(b"POST /as2 HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head + body)
@@ -131,6 +150,11 @@ def receive(
 
 def count(side: Side, query: str) -> int:
     """Ask a gateway's database for a number, beside the gateway."""
+    url = side.gateway.env.get("DATABASE_URL")
+    if url:
+        with psycopg.connect(url) as server:
+            row = server.execute(query).fetchone()
+            return int(row[0]) if row else 0
     path = side.gateway.home / "db.sqlite3"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
         return int(database.execute(query).fetchone()[0])
@@ -149,8 +173,7 @@ def drop(folder: Path, side: Side, to: Side, number: int, size: int) -> None:
     drafts.mkdir()
     outbox.mkdir(parents=True, exist_ok=True)
     for each in range(number):
-        document = b"ISA%08d" % each + b"*SEGMENT~\r\n" * (size // 11)
-        (drafts / f"{each}.x12").write_bytes(document[:size])
+        (drafts / f"{each}.x12").write_bytes(document(f"{each}", size))
     for draft in drafts.iterdir():
         draft.rename(outbox / draft.name)
 
