@@ -108,7 +108,7 @@ def split_signed(octets: bytes) -> tuple[bytes, bytes]:
     return first.removeprefix(b"\r\n"), second.partition(b"\r\n\r\n")[2]
 
 
-@pytest.mark.parametrize("digest", set(DigestAlgorithm) - {DigestAlgorithm.MD5})
+@pytest.mark.parametrize("digest", [each for each in DigestAlgorithm if each != "md5"])
 @pytest.mark.parametrize("kind", ["rsa2048", "p256"])
 def test_openssl_verifies_what_is_only_signed(digest: DigestAlgorithm, kind: str) -> None:
     signer = identity("signer", kind)
