@@ -10,12 +10,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import RawIOBase
+from io import BytesIO, RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -78,12 +79,17 @@ class ObjectWriter(Writer):
         return self.store.chunks(self.key, size) if self.committed else super().chunks(size)
 
     @property
-    def body(self) -> bytes | Path:
-        """The octets if they are in memory, else the file that has them."""
+    def spooled(self) -> Path | None:
+        """The file that has the octets; None while they are in memory."""
         if self._file is None:
-            return b"".join(self._pieces)
+            return None
         self._file.flush()
         return self._path
+
+    def body(self) -> BinaryIO:
+        """Open what has been written, for reading."""
+        path = self.spooled
+        return BytesIO(b"".join(self._pieces)) if path is None else path.open("rb")
 
     @property
     def checksum(self) -> str:
@@ -117,19 +123,17 @@ class ObjectStore(Store):
 
     def put(self, writer: ObjectWriter) -> None:
         """Upload one file."""
-        body = writer.body
+        bucket, key = self._place(writer.key)
+        path = writer.spooled
         with _as_os_error(writer.key):
-            if isinstance(body, Path) and writer.size > _ONE_REQUEST:
+            if path is not None and writer.size > _ONE_REQUEST:
                 extra = {"ChecksumAlgorithm": "SHA256"}
-                self._client.upload_file(
-                    str(body), *self._place(writer.key), ExtraArgs=extra, Config=_PARTS
-                )
+                self._client.upload_file(str(path), bucket, key, ExtraArgs=extra, Config=_PARTS)
                 return
-            octets = body if isinstance(body, bytes) else body.read_bytes()
-            bucket, key = self._place(writer.key)
-            self._client.put_object(
-                Bucket=bucket, Key=key, Body=octets, ChecksumSHA256=writer.checksum
-            )
+            with writer.body() as body:
+                self._client.put_object(
+                    Bucket=bucket, Key=key, Body=body, ChecksumSHA256=writer.checksum
+                )
 
     def open(self, key: str) -> BinaryIO:
         """Open a committed file for reading; FileNotFoundError if it is gone."""
@@ -144,6 +148,21 @@ class ObjectStore(Store):
         with _as_os_error(key):
             return int(self._client.head_object(Bucket=bucket, Key=name)["ContentLength"])
 
+    def has_lost(self, key: str) -> bool:
+        """Whether an object is gone while its bucket answers; a service that is away lost nothing.
+
+        A missing bucket and a missing object look alike when an object is asked for.
+        """
+        try:
+            self.size(key)
+        except FileNotFoundError:
+            with suppress(OSError):
+                self._look_at_bucket()
+                return True
+        except OSError:
+            return False
+        return False
+
     def delete(self, key: str) -> None:
         """Remove a file if it is there; the caller sees to it that no row names it."""
         bucket, name = self._place(key)
@@ -153,8 +172,7 @@ class ObjectStore(Store):
     def probe(self) -> None:
         """Write here and look at the bucket. Raises OSError if either cannot be done."""
         super().probe()
-        with _as_os_error(self._bucket.name):
-            self._client.head_bucket(Bucket=self._bucket.name)
+        self._look_at_bucket()
 
     def days(self) -> Iterator[str]:
         """The days that have files, as keys begin; the oldest first."""
@@ -171,6 +189,10 @@ class ObjectStore(Store):
                     modified: dt.datetime = entry["LastModified"]
                     found[key] = StoredFile(entry["Size"], modified.timestamp())
         return found
+
+    def _look_at_bucket(self) -> None:
+        with _as_os_error(self._bucket.name):
+            self._client.head_bucket(Bucket=self._bucket.name)
 
     def _folders(self, prefix: str, depth: int) -> Iterator[str]:
         if not depth:
@@ -235,6 +257,8 @@ def _as_os_error(what: str) -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _MISSING:
             raise FileNotFoundError(f"{what} is not in the bucket") from error
+        raise OSError(f"the bucket does not take it: {error}") from error
+    except Boto3Error as error:  # what an upload in parts makes of a refusal
         raise OSError(f"the bucket does not take it: {error}") from error
     except BotoCoreError as error:
         raise OSError(f"the bucket cannot be reached: {error}") from error

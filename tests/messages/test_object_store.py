@@ -3,19 +3,23 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from django.utils import timezone
 from pytest_django import Settings
 
-from messages import object_store, sweeping
+from messages import object_store, processing, sweeping
 from messages.models import Delivery, Message
 from messages.object_store import Bucket, ObjectStore
 from messages.store import Kind, Store, commit_all, get_store
 from partners.models import Connection
 from tests import services
-from tests.messages.sender import message
+from tests.messages.sender import asking_async, message
 
 SMALL = b"UNA:+.? '"
 LARGE = bytes(range(256)) * 1024
@@ -80,6 +84,31 @@ def test_a_large_file_goes_up_in_parts_and_is_whole(
     )
 
 
+def test_a_large_file_that_is_refused_is_an_os_error(
+    store: ObjectStore, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "_ONE_REQUEST", 1000)
+    other = ObjectStore(store.root, Bucket("nobody", endpoint=server, region="us-east-1"))
+    with pytest.raises(OSError, match="does not take it"):
+        put(other, LARGE)
+    assert spooled(other) == []
+
+
+def test_a_file_goes_up_without_being_read_into_memory(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded: list[object] = []
+    upload = store._client.put_object
+
+    def noted(**given: object) -> object:
+        uploaded.append(given["Body"])
+        return upload(**given)
+
+    monkeypatch.setattr(store._client, "put_object", noted)
+    assert b"".join(store.chunks(put(store, LARGE))) == LARGE
+    assert [type(body) for body in uploaded] == [BufferedReader]
+
+
 @pytest.mark.parametrize("content", [SMALL, LARGE])
 def test_what_is_not_committed_is_nowhere(
     store: ObjectStore, url: str, server: str, content: bytes
@@ -108,6 +137,19 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ObjectStore) ->
     store.delete(key)
     with pytest.raises(FileNotFoundError):
         store.size(key)
+
+
+def test_only_what_is_gone_from_a_bucket_that_answers_is_lost(
+    store: ObjectStore, server: str
+) -> None:
+    key = put(store, SMALL)
+    assert not store.has_lost(key)
+    store.delete(key)
+    assert store.has_lost(key)
+    nobody = Bucket("nobody", endpoint=server, region="us-east-1")
+    gone = Bucket("as2", endpoint=f"http://127.0.0.1:{services.free_port()}", region="us-east-1")
+    for bucket in (nobody, gone):
+        assert not ObjectStore(store.root, bucket).has_lost(key)
 
 
 def test_a_service_that_is_away_is_an_os_error(url: str, tmp_path: Path) -> None:
@@ -149,10 +191,12 @@ def test_nothing_but_a_key_of_ours_names_an_object(store: ObjectStore) -> None:
 
 
 @pytest.fixture
-def in_bucket(home: Path, url: str, settings: Settings) -> Store:
+def in_bucket(home: Path, url: str, settings: Settings) -> ObjectStore:
     del home
     settings.AS2_STORE_URL = url
-    return get_store()
+    opened = get_store()
+    assert isinstance(opened, ObjectStore)
+    return opened
 
 
 @pytest.mark.django_db
@@ -178,6 +222,38 @@ def test_a_bucket_that_is_away_has_the_sender_come_again(
     settings.AS2_STORE_URL = f"s3://gone/{tmp_path.name}?endpoint={gone}&region=us-east-1"
     assert message().send().status == 503
     assert (Message.objects.count(), Delivery.objects.count()) == (0, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("connection")
+def test_a_bucket_that_refuses_a_large_document_makes_no_message_poisonous(
+    in_bucket: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_async(payload=LARGE).send()
+    row = Message.objects.get()
+    monkeypatch.setattr(object_store, "_ONE_REQUEST", 1000)
+    refused = S3UploadFailedError("An error occurred (SlowDown) when calling CreateMultipartUpload")
+    with monkeypatch.context() as patch:
+        patch.setattr(in_bucket._client, "upload_file", Mock(side_effect=refused))
+        for _ in range(4):
+            Message.objects.update(due_at=timezone.now())
+            processing.process(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("received", 0)
+    assert "SlowDown" in row.failure_text
+    Message.objects.update(due_at=timezone.now())
+    processing.process(row.pk)
+    assert Message.objects.get().state == "accepted"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("connection")
+def test_a_message_whose_request_is_gone_from_the_bucket_is_set_aside(in_bucket: Store) -> None:
+    asking_async().send()
+    in_bucket.delete(Message.objects.get().raw_key)
+    processing.process(Message.objects.get().pk)
+    row = Message.objects.get()
+    assert (row.state, row.failure_code, row.due_at) == ("rejected", "request-missing", None)
 
 
 @pytest.mark.django_db
