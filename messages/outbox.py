@@ -3,7 +3,8 @@
 Folders are ``<outbox>/<organization>/<partner's AS2 id>``, made by the scan. A file is renamed to
 ``.taken-<key>-<name>`` in its folder, stored, committed under that key, and only then deleted. A
 crash in between leaves the renamed file, which the next scan finishes: the key in the row says
-whether it is a message already (threats SD1). Nothing is taken while it is being written (SD2).
+whether it is a message already (threats SD1). So the new name is durable before the row is: a power
+cut must not give a file its old name back once its key is in a row. Nothing is taken while it is being written (SD2).
 Small files that lie ready are stored and committed together, each still before it is deleted.
 """
 
@@ -34,6 +35,7 @@ from messages.models import Message
 from messages.safe_names import folder_name
 from messages.sending import Draft, Origin, enqueue, enqueue_all
 from messages.store import CHUNK, Kind, get_store
+from messages.syncing import sync_directory
 from partners.models import Connection, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -147,6 +149,8 @@ def _take(connection: Connection, paths: Iterable[Path]) -> int:
                 continue  # the next scan looks again, or somebody else has it
             except OSError as error:
                 _complaints.make(connection, path, error)
+        if not taken or not _names_last(connection, taken[0].path.parent):
+            return 0
         if len(taken) > 1 and _enqueue_together(connection, taken):
             return len(taken)
         return sum(_finish(connection, each) for each in taken)
@@ -164,6 +168,18 @@ def _make_ours(path: Path, held: ExitStack) -> _Taken:
     path = path.rename(path.with_name(f".taken-{key}-{name}"))
     hit("tx.taken")
     return _Taken(file, path, key, name)
+
+
+def _names_last(connection: Connection, folder: Path) -> bool:
+    """Whether the names in a folder are durable now; if not, the next scan finishes its files."""
+    try:
+        sync_directory(folder)
+    except OSError as error:
+        # Shared folders of VirtualBox sync files only: there a power cut may double a document.
+        if error.errno != errno.EINVAL:
+            _complaints.make(connection, folder, error)
+            return False
+    return True
 
 
 def _enqueue_together(connection: Connection, files: Sequence[_Taken]) -> bool:

@@ -140,6 +140,34 @@ def test_a_file_that_was_a_message_already_is_only_removed(
     assert (names(folder), Message.objects.count()) == ([], 2)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_new_names_are_durable_before_the_rows_that_know_their_keys(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    drop_in_order(folder, *[b"order"] * count)
+    (folder / "empty").mkdir()  # no file: what is not taken costs no sync
+    steps: list[str] = []
+    monkeypatch.setattr(outbox, "hit", steps.append)
+    monkeypatch.setattr(sending, "hit", steps.append)
+    monkeypatch.setattr(outbox, "sync_directory", lambda path: steps.append(path.name))
+    assert outbox.scan() == count
+    assert steps == ["tx.taken"] * count + [folder.name, "tx.accepted"]
+    assert (outbox.scan(), len(steps)) == (0, count + 2)
+
+
+@pytest.mark.parametrize(("number", "taken"), [(errno.EIO, 0), (errno.EINVAL, 1)])
+def test_nothing_is_taken_while_its_new_name_may_be_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, taken: int
+) -> None:
+    drop_in_order(folder, b"order")
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "sync_directory", Mock(side_effect=OSError(number, "no sync")))
+        assert outbox.scan() == taken
+    assert Message.objects.count() == taken
+    outbox.scan()
+    assert (names(folder), Message.objects.count()) == ([], 1)
+
+
 @pytest.mark.parametrize("name", [".hidden", "a.tmp", "a.PART", "a.filepart", "a~"])
 def test_hidden_and_unfinished_files_are_left_alone(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"x")
