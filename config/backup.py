@@ -1,13 +1,15 @@
 """A copy of a gateway that another one can start from, made while it works.
 
 The database is copied first and the files after it, so that every file that a row of the copy names
-was there to be copied. A second backup into the same folder copies only the files that are new:
-those of the store never change.
+was there to be copied. A second backup into the same folder copies of the store only the files that
+are new, since those never change. The other folders are copied anew, so that no secret stays old
+and no document comes back that was sent or fetched meanwhile.
 """
 
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +21,18 @@ from config.home import Home
 
 #: Where the copy of a PostgreSQL database is, for ``pg_restore``.
 DUMP: Final = "database.dump"
-#: Folders of the home that are copied, in this order.
-_FOLDERS: Final = ("store", "inbox", "outbox", "profiles", "secrets")
-#: What no row names, and what is being written.
-_LEFT_OUT: Final = ("quarantine",)
+#: Says that a folder is a backup, whose folders may be replaced.
+MARK: Final = "backup.txt"
+_MARK_TEXT: Final = "A backup of an AS2 gateway, written by manage.py backup.\n"
+#: Of the store: what no row names, and what is being written.
+_LEFT_OUT: Final = "quarantine"
 
 
 class BackupFailed(Exception):
     """The copy is not complete; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Copied:
     """What a backup has written this time."""
 
@@ -37,33 +40,81 @@ class Copied:
     files: int = 0
     bytes: int = 0
 
+    def copy(self, source: Path, copy: Path) -> None:
+        """Copy a file, unless it was fetched, sent or purged meanwhile."""
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            shutil.copy2(source, copy)
+        except FileNotFoundError:
+            return
+        self.files += 1
+        self.bytes += copy.stat().st_size
+
 
 def back_up(target: Path) -> Copied:
     """Copy this gateway into a folder. Raises BackupFailed or OSError."""
-    home = Path(settings.AS2_HOME)
-    if target.resolve().is_relative_to(home):
+    home = Home(Path(settings.AS2_HOME))
+    # Inbox and outbox may be elsewhere; in the copy they lie where a home has them.
+    folders = {
+        "inbox": Path(settings.AS2_INBOX),
+        "outbox": Path(settings.AS2_OUTBOX),
+        "profiles": home.profiles,
+        "secrets": home.secrets,
+    }
+    _claim(target, [home.root, *folders.values()])
+    copied = Copied(_copy_database(settings.DATABASES["default"], target))
+    _add_new(home.store, target / "store", copied)
+    for name, folder in folders.items():
+        _replace(folder, target / name, copied)
+    return copied
+
+
+def _claim(target: Path, ours: Iterable[Path]) -> None:
+    """Make the folder of the copy. Raises BackupFailed for one that holds something else."""
+    if any(target.resolve().is_relative_to(folder.resolve()) for folder in ours):
         raise BackupFailed(f"{target} is inside AS2_HOME: a copy belongs on another disk.")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = _copy_database(settings.DATABASES["default"], target)
-    files = size = 0
-    for name in _FOLDERS:
-        for source in _files(home / name):
-            copy = target / source.relative_to(home)
-            if copy.exists() and copy.stat().st_size == source.stat().st_size:
-                continue
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                shutil.copy2(source, copy)
-            except FileNotFoundError:
-                continue  # fetched, sent or purged meanwhile
-            files += 1
-            size += copy.stat().st_size
-    return Copied(database, files, size)
+    mark = target / MARK
+    # A restored copy has the mark, too; once it has run it is a home and no backup.
+    if Home(target).run.exists() or (any(target.iterdir()) and not mark.exists()):
+        raise BackupFailed(
+            f"{target} is not empty and no backup. Name an empty folder, or one of a backup."
+        )
+    mark.write_text(_MARK_TEXT)
+
+
+def _add_new(folder: Path, target: Path, copied: Copied) -> None:
+    for source in _files(folder):
+        path = source.relative_to(folder)
+        copy = target / path
+        if _LEFT_OUT in path.parts or (copy.exists() and _same_size(copy, source)):
+            continue
+        copied.copy(source, copy)
+
+
+def _same_size(copy: Path, source: Path) -> bool:
+    try:
+        return copy.stat().st_size == source.stat().st_size
+    except FileNotFoundError:
+        return True  # purged meanwhile
+
+
+def _replace(folder: Path, target: Path, copied: Copied) -> None:
+    """Copy a folder as it is now; a backup that breaks off leaves the copy before."""
+    if not folder.is_dir():
+        return
+    fresh = target.with_name(f"{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    for source in _files(folder):
+        copied.copy(source, fresh / source.relative_to(folder))
+    if target.exists():
+        shutil.rmtree(target)
+    fresh.rename(target)
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return [path for path in found if not set(_LEFT_OUT) & {*path.relative_to(folder).parts}]
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _copy_database(database: dict[str, Any], target: Path) -> str:

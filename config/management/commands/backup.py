@@ -13,13 +13,16 @@ class Command(ActingCommand):
     """Copy database, store, inbox, outbox, profiles and secrets while the gateway works."""
 
     help = (
-        "Copy this gateway into a folder: the database first, then the files that are new. The "
-        "copy holds the secrets that open private keys: keep it as safe as the gateway itself."
+        "Copy this gateway into a folder: the database first, then files, of the store those that "
+        "are new. The copy holds the secrets that open private keys: keep it as safe as the "
+        "gateway itself."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare where to."""
-        parser.add_argument("folder", type=Path, help="on another disk; made if it is missing")
+        parser.add_argument(
+            "folder", type=Path, help="on another disk; empty, missing, or a backup of before"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Copy, and say what was copied."""
