@@ -1,5 +1,6 @@
 """What every test may ask for: real servers of its own."""
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -7,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 import redis
+import time_machine
 
 from tests import services
 
@@ -32,6 +34,13 @@ def _component(server: AbstractContextManager[str]) -> Iterator[str]:
         yield url
     finally:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def still_clock() -> Iterator[None]:
+    """A clock that stands still: no minute and no day begins during the test."""
+    with time_machine.travel(dt.datetime.now(dt.UTC), tick=False):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,7 @@ def test_a_connection_without_messages_has_nothing_to_tell(admin_client: Client)
     assert cells(admin_client) == {"next_rollover": "-", "last_success": "-", "last_failure": "-"}
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_the_last_success_and_failure_are_told_in_either_direction(admin_client: Client) -> None:
     link = made_up.connection()
     for state, age in ((State.DELIVERED, 5), (State.ACCEPTED, 2), (State.FAILED, 9)):

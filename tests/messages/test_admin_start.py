@@ -90,6 +90,7 @@ def test_our_own_certificate_is_shown_before_it_ends(admin_client: Client) -> No
     assert sections(admin_client) == ["Our certificates that end"]
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_unknown_senders_of_today_are_shown(admin_client: Client) -> None:
     now = timezone.now()
     UnknownSender.objects.create(as2_from="A", as2_to="B", first_seen=now, last_seen=now)
@@ -256,6 +257,7 @@ def test_without_traffic_there_is_no_chart(admin_client: Client) -> None:
     assert admin_client.get("/admin/").context["charts"] == []
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_charts_count_by_day_and_say_it_in_words(admin_client: Client) -> None:
     link = made_up.connection()
     for state, age in ((State.ACCEPTED, 0), (State.ACCEPTED, 1), (State.FAILED, 1)):

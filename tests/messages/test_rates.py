@@ -36,6 +36,12 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(autouse=True)
+def one_minute(monkeypatch: pytest.MonkeyPatch, limiter: Limiter, clock: Clock) -> None:
+    """All requests of a test come within one window."""
+    monkeypatch.setattr(limiter, "_clock", clock)
+
+
 @pytest.fixture
 def own(clock: Clock) -> Limiter:
     """A limiter with a clock of the test's."""

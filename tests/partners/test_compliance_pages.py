@@ -215,6 +215,7 @@ def test_the_page_names_its_script_and_holds_none(admin_client: Client) -> None:
     assert f'data-url="{reverse("admin:partners_connection_judge_new")[:-11]}' in page
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_the_list_shows_verdicts_and_the_worst_of_both(admin_client: Client) -> None:
     judged(amazon(**WEAK))
     page = texts(admin_client.get(LIST).content.decode())
@@ -223,6 +224,7 @@ def test_the_list_shows_verdicts_and_the_worst_of_both(admin_client: Client) -> 
         assert words in page
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_a_deadline_to_come_is_counted_in_days(admin_client: Client, sheets: Any) -> None:
     soon = timezone.now().date() + 40 * DAY
     (sheets / "acme.toml").write_text(sheet(date=f"{soon}", minimum="sha-512"))

@@ -29,7 +29,7 @@ from partners.rollover.announcing import pretty
 from tests import factories
 from tests.factories import DAY, identity
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("still_clock")]
 
 
 @pytest.fixture
