@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from config.backup import MARK, BackupFailed, back_up
 from config.home import Home
+from tests.maps import ROOT
 
 
 @pytest.fixture
@@ -100,3 +101,9 @@ def test_a_backup_that_broke_off_is_gone_over_by_the_next(home: Home, tmp_path: 
     back_up(tmp_path / "copy")
     names = [path.name for path in (tmp_path / "copy" / "secrets").iterdir()]
     assert names == ["key_ring"]
+
+
+def test_the_image_has_what_copies_a_postgresql_database() -> None:
+    assert "install --yes --no-install-recommends postgresql-client" in (
+        ROOT / "Dockerfile"
+    ).read_text()
