@@ -4,8 +4,9 @@ Folders are ``<outbox>/<organization>/<partner's AS2 id>``, made by the scan. A 
 ``.taken-<key>-<name>`` in its folder, stored, committed under that key, and only then deleted. A
 crash in between leaves the renamed file, which the next scan finishes: the key in the row says
 whether it is a message already (threats SD1). So the new name is durable before the row is: a power
-cut must not give a file its old name back once its key is in a row. Nothing is taken while it is being written (SD2).
-Small files that lie ready are stored and committed together, each still before it is deleted.
+cut must not give a file its old name back once its key is in a row. Nothing is taken while it is
+being written (SD2). Small files that lie ready are stored and committed together, each still before
+it is deleted.
 """
 
 import errno
@@ -24,6 +25,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
+from django import db
 from django.conf import settings
 from django.db import IntegrityError
 
@@ -48,6 +50,8 @@ _TAKEN = re.compile(r"\.taken-(?P<key>[0-9a-f]{32})-(?P<name>.+)", re.DOTALL)
 #: for the last, and all are in memory meanwhile.
 _TOGETHER = 20
 _SMALL = 64 * 1024
+#: A database that is away: no file is to blame, and every other would fail as well.
+_AWAY = (db.OperationalError, db.InterfaceError)
 #: What programs call a file that they have not finished.
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 
@@ -60,7 +64,7 @@ def scan() -> int:
     """Take over the files for active connections; how many became messages."""
     active = Connection.objects.filter(state=ConnectionState.ACTIVE)
     connections = active.select_related("organization", "partner").order_by("pk")
-    return sum(_scan_folder(connection) for connection in connections)
+    return sum(_scan_apart(connection) for connection in connections)
 
 
 def folder_of(connection: Connection) -> Path:
@@ -86,6 +90,17 @@ class _Taken:
     key: str
     #: as the business side has called it
     name: str
+
+
+def _scan_apart(connection: Connection) -> int:
+    """Scan one folder, so that what goes wrong there holds up no other."""
+    try:
+        return _scan_folder(connection)
+    except _AWAY:
+        raise
+    except Exception:
+        logger.exception("%s: its outbox folder was not scanned to the end", connection)
+        return 0
 
 
 def _scan_folder(connection: Connection) -> int:
@@ -187,7 +202,9 @@ def _enqueue_together(connection: Connection, files: Sequence[_Taken]) -> bool:
     with ExitStack() as quarantine:
         try:
             enqueue_all(connection, [_draft(each, quarantine) for each in files])
-        except (OSError, IntegrityError) as error:
+        except _AWAY:
+            raise
+        except (OSError, db.Error) as error:
             logger.info("%s: files of the outbox are taken one by one: %s", connection, error)
             return False
     for each in files:
@@ -206,7 +223,9 @@ def _finish(connection: Connection, taken: _Taken) -> int:
     """Make one file a message, if it is none yet; 1 if it became a message now."""
     try:
         new = _enqueue_once(connection, taken)
-    except OSError as error:
+    except _AWAY:
+        raise
+    except (OSError, db.Error) as error:
         _complaints.make(connection, taken.path, error)
         return 0
     _remove(connection, taken)
@@ -284,16 +303,17 @@ class _Complaints:
     """Tells of a file that cannot be taken over, once in each process and not at every scan."""
 
     def __init__(self) -> None:
-        self._made: set[tuple[Path, int | None]] = set()
+        self._made: set[tuple[Path, object]] = set()
 
-    def make(self, connection: Connection, path: Path, error: OSError) -> None:
+    def make(self, connection: Connection, path: Path, error: Exception) -> None:
         """Log and record it; the file, or what should be a folder, stays where it is."""
-        if (path, error.errno) in self._made:
+        fault = getattr(error, "errno", None) or type(error)
+        if (path, fault) in self._made:
             return
-        self._made.add((path, error.errno))
+        self._made.add((path, fault))
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         text = (
-            f"{path.name!r} in the outbox could not be taken over: "
-            f"{error.strerror or error}. It stays where it is."
+            f"{path.name!r} in the outbox could not be taken over: {reason}. It stays where it is."
         )
         logger.error("%s: %s", connection, text)
         record(Tag.OUTBOX_FILE_FAILED, Subject.of(connection), text)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from as2gateway import attachments, edi
@@ -72,7 +72,8 @@ def enqueue(
 ) -> Message:
     """Take a document over: once this returns it is ours, and is sent whatever happens.
 
-    Raises OSError if it cannot be stored, IntegrityError if its outbox file was taken before.
+    Raises OSError if it cannot be stored, IntegrityError if its outbox file was taken before, and
+    other faults of the database; its octets are gone again then, unless the commit had begun.
     """
     with get_store().writer(Kind.PAYLOAD) as payload:
         for chunk in chunks:
@@ -105,15 +106,19 @@ def enqueue_all(connection: Connection, drafts: Sequence[Draft]) -> list[Message
     """Do the same with several documents: all become messages, in this order, or none does."""
     facts = [edi.sniff(_start_of_document(each.payload, each.content_type)) for each in drafts]
     commit_all(each.payload for each in drafts)
+    written = False
     try:
         with transaction.atomic():
             messages = [
                 _queue(connection, each, found) for each, found in zip(drafts, facts, strict=True)
             ]
-    except IntegrityError:
-        # Only here is it certain that no row names the files; an orphan is better than a loss.
-        for each in drafts:
-            get_store().delete(each.payload.key)
+            written = True
+    except BaseException:
+        # Once the commit has begun it is not certain that no row names the files; an orphan is
+        # better than a loss.
+        if not written:
+            for each in drafts:
+                get_store().delete(each.payload.key)
         raise
     hit("tx.accepted")
     return messages

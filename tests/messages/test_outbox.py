@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from unittest.mock import Mock
 
 import pytest
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError, OperationalError
 
 from audit.models import AuditEvent
 from messages import failpoints, outbox, sending
@@ -20,6 +20,7 @@ from messages.sending import enqueue
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
+from tests.messages.arrange import stored_files
 
 pytestmark = pytest.mark.django_db
 
@@ -256,12 +257,63 @@ def test_a_folder_that_cannot_be_read_does_not_hold_up_the_others(
     assert "could not be taken over" in caplog.text
 
 
-def test_a_file_is_kept_when_its_row_cannot_be_written(
-    folder: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch
+def other_order() -> Path:
+    """A file in the folder of a connection that is scanned after the first."""
+    owner, partner = factories.organization("OTHER"), factories.partner("Other")
+    folder = outbox.folder_of(factories.bare_connection(owner, partner, as2_id="Q"))
+    folder.mkdir(parents=True)
+    (folder / "other.edi").write_bytes(b"x")
+    return folder
+
+
+@pytest.mark.parametrize("fault", [IntegrityError, DataError])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_whose_row_cannot_be_written_stays_and_holds_up_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], count: int
 ) -> None:
-    taken = enqueue(connection, [b"another order"]).message_id
-    monkeypatch.setattr(sending, "new_message_id", lambda _organization: taken)
+    insert = sending.insert
+
+    def fails(message: Message) -> None:
+        if message.filename != "other.edi":
+            raise fault("value too long\nDETAIL: of a column")
+        insert(message)
+
+    monkeypatch.setattr(sending, "insert", fails)
+    drop_in_order(folder, *[b"order"] * count)
+    other = other_order()
+    stored = len(stored_files())
+    assert (outbox.scan(), outbox.scan()) == (1, 0)
+    left = sorted(name.rpartition("-")[2] for name in names(folder))
+    assert left == ["000.edi", "001.edi"][:count]
+    assert names(other) == []
+    assert len(stored_files()) == stored + 1
+    texts = AuditEvent.objects.filter(tag="outbox:file:failed").values_list("text", flat=True)
+    assert len(texts) == count
+    assert "value too long DETAIL: of a column. It stays" in texts[0]
+
+
+def test_a_fault_that_nobody_thought_of_holds_up_no_other_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (folder / "order.edi").write_bytes(b"x")
-    with pytest.raises(IntegrityError):
-        outbox.scan()
-    assert [name.partition("order")[1:] for name in names(folder)] == [("order", ".edi")]
+    other = other_order()
+    real = sending.edi.sniff
+    sniff = Mock(side_effect=[RuntimeError("a fault of ours"), real(b"x")])
+    monkeypatch.setattr(sending.edi, "sniff", sniff)
+    assert outbox.scan() == 1
+    assert names(other) == []
+    assert "a fault of ours" in caplog.text
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_scan_ends_when_the_database_is_away_and_the_next_finishes_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    drop_in_order(folder, *[b"order"] * count)
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "insert", Mock(side_effect=OperationalError("it is away")))
+        with pytest.raises(OperationalError):
+            outbox.scan()
+    assert not AuditEvent.objects.filter(tag="outbox:file:failed").exists()
+    assert outbox.scan() == count
+    assert names(folder) == []
