@@ -57,7 +57,7 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 
 
 class Busy(Exception):
-    """Somebody is writing the file, or another worker is taking it."""
+    """Somebody is writing the file, or another worker is taking it, or all of its folder."""
 
 
 def scan() -> int:
@@ -105,13 +105,29 @@ def _scan_apart(connection: Connection) -> int:
 
 def _scan_folder(connection: Connection) -> int:
     folder = folder_of(connection)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        candidates = _candidates(folder)
-    except OSError as error:
-        _complaints.make(connection, folder, error)
-        return 0
-    return sum(_take(connection, batch) for batch in _batches(candidates))
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if connection.ordered:
+                _hold_folder(folder, held)
+            candidates = _candidates(folder)
+        except Busy:
+            return 0
+        except OSError as error:
+            _complaints.make(connection, folder, error)
+            return 0
+        return sum(_take(connection, batch) for batch in _batches(candidates))
+
+
+def _hold_folder(folder: Path, held: ExitStack) -> None:
+    """Keep other scans off, which would take later files before earlier ones. Raises Busy.
+
+    Only where the order counts: elsewhere several workers may empty a folder together. Over several
+    hosts it holds where the file system shares locks of folders.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held.callback(os.close, descriptor)
+    _lock(descriptor)
 
 
 def _candidates(folder: Path) -> list[_Candidate]:
@@ -274,13 +290,17 @@ def _read(file: BinaryIO) -> Iterator[bytes]:
 
 def _hold(file: BinaryIO, path: Path) -> None:
     """Keep other workers off while the file is being stored; a crash lets go by itself."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Busy from error
+    _lock(file.fileno())
     # Between our look and our lock another worker may have stored and deleted it.
     if not os.path.samestat(os.fstat(file.fileno()), path.stat(follow_symlinks=False)):
         raise Busy
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Busy from error
 
 
 def _check_unused(file: BinaryIO) -> None:

@@ -206,6 +206,21 @@ def test_a_file_that_another_worker_is_taking_is_left_to_it(folder: Path) -> Non
         assert outbox.scan() == 0
 
 
+@pytest.mark.parametrize(("ordered", "taken"), [(True, 0), (False, 1)])
+def test_a_folder_whose_order_counts_is_left_to_the_worker_that_scans_it(
+    folder: Path, connection: Connection, ordered: bool, taken: int
+) -> None:
+    connection.ordered = ordered
+    connection.save()
+    drop_in_order(folder, b"order")
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert outbox.scan() == taken
+    os.close(descriptor)
+    outbox.scan()
+    assert (names(folder), Message.objects.count()) == ([], 1)
+
+
 def test_a_file_with_a_name_that_is_not_utf8_is_taken(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.edi")).write_bytes(b"x")
     outbox.scan()
