@@ -4,7 +4,10 @@ For connections with ``certificate_exchange`` on; on others such a message is a 
 What is asked and decided is in ``partners.exchanging``.
 """
 
+import logging
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +25,10 @@ from partners import exchanging
 from partners.models import CertificateAnnouncement, CertificateRequest, Connection
 from partners.policies import limits
 from partners.rollover.dates import PlanError
+
+logger = logging.getLogger(__name__)
+
+_Row = TypeVar("_Row", CertificateRequest, CertificateAnnouncement)
 
 #: Messages of each kind that one sweep puts into the queue.
 _BATCH = 20
@@ -61,10 +68,20 @@ def take(arrival: Arrival, message: Message, exchange: Exchange) -> None:
 def send_due() -> int:
     """Queue the exchange messages that operators have asked for; how many.
 
-    Each is queued and noted in one transaction, so that it goes out once.
+    Each is queued and noted in one transaction, so that it goes out once. One that cannot be
+    queued is logged, and tried again when this is called next.
     """
-    sent = sum(_answer(row) for row in exchanging.decided()[:_BATCH])
-    return sent + sum(_announce(row) for row in exchanging.unsent()[:_BATCH])
+    sent = sum(_apart(_answer, row) for row in exchanging.decided()[:_BATCH])
+    return sent + sum(_apart(_announce, row) for row in exchanging.unsent()[:_BATCH])
+
+
+def _apart(send: Callable[[_Row], bool], row: _Row) -> bool:
+    """Queue one, so that what hinders it holds up no other."""
+    try:
+        return send(row)
+    except Exception:
+        logger.exception("certificate exchange message %s was not queued", row)
+        return False
 
 
 def _answer(row: CertificateRequest) -> bool:

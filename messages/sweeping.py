@@ -61,15 +61,20 @@ KEYS: tuple[tuple[type[Model], str], ...] = (
 
 def sweep() -> int:
     """Wake workers for what is due; how many calls were made. Once an hour clean up."""
-    now = timezone.now()
-    exchanges.send_due()  # few and small: they are put into the queue here
+    calls = _ring_for_due(timezone.now())
+    # After the calls, which are made whatever becomes of these: they are written to the store.
+    exchanges.send_due()
+    _cleaning.do_if_due()
+    return calls
+
+
+def _ring_for_due(now: dt.datetime) -> int:
     calls = 0
     for task, keys in _due(now):
         for pk in keys:
             if not ring(task, pk):
                 return calls  # the broker is away: the next sweep finds the same rows
             calls += 1
-    _cleaning.do_if_due()
     return calls
 
 

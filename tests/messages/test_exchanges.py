@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
-from messages import exchanges
+from messages import exchanges, failpoints
 from messages.models import Delivery, Message, State
 from messages.sending import enqueue, send
 from messages.store import get_store
@@ -36,6 +36,7 @@ from tests import factories
 from tests.gateway.cem import written
 from tests.messages import exchanging as amazon
 from tests.messages import sender
+from tests.messages.calls import Calls, empty_queue
 from tests.messages.exchanging import OURS_NEXT, certificate
 from tests.messages.partner import Partner
 from tests.messages.sender import disposition, message
@@ -151,6 +152,21 @@ def test_an_answer_goes_out_once(connection: Connection) -> None:
     exchanging.accept(offer(), timezone.now(), ALICE)
     assert [exchanges.send_due() for _ in range(3)] == [1, 0, 0]
     assert Message.objects.filter(direction="outbound").count() == 1
+
+
+def test_an_answer_that_cannot_be_stored_holds_up_nothing_else(
+    connection: Connection, calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender.message().send()
+    delivery = Delivery.objects.get()
+    amazon.ask()
+    exchanging.accept(offer(), timezone.now(), ALICE)
+    empty_queue()
+    failpoints.arm("fs.write=enospc")
+    assert sweep() == 1
+    assert calls() == [("messages.tasks.deliver", delivery.pk)]
+    assert "was not queued" in caplog.text
+    assert exchanges.send_due() == 1
 
 
 def test_two_processes_that_answer_at_once_send_one_message(connection: Connection) -> None:
