@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -160,13 +160,21 @@ class _Cleaning:
             return
         self._next = time.monotonic() + _CLEANING_INTERVAL
         now = timezone.now()
-        pull_in(now)
-        wrapped_keys.forget(now)
-        sweep_inbox(_ABANDONED)
-        restarting.forget_old(now)
-        posting.forget(now)
-        get_store().sweep_quarantine(_ABANDONED)
-        get_store().sweep_orphans(_ORPHANED, named_keys)
+        store = get_store()
+        steps: tuple[Callable[[], object], ...] = (
+            lambda: pull_in(now),
+            lambda: wrapped_keys.forget(now),
+            lambda: sweep_inbox(_ABANDONED),
+            lambda: restarting.forget_old(now),
+            lambda: posting.forget(now),
+            lambda: store.sweep_quarantine(_ABANDONED),
+            lambda: store.sweep_orphans(_ORPHANED, named_keys),
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception:
+                logger.exception("a step of the cleaning was not done; the next is in an hour")
 
 
 _cleaning = _Cleaning()

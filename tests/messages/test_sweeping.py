@@ -142,6 +142,22 @@ def test_files_that_rows_name_are_kept_and_others_are_not(
     assert left == keys
 
 
+def test_a_step_of_the_cleaning_that_fails_holds_up_no_other(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sweeping, "_cleaning", sweeping._Cleaning())
+    left = home / "inbox" / "VENDOR" / "AMAZON" / ".tmp-1-1"
+    left.mkdir(parents=True)  # a folder cannot be unlinked
+    os.utime(left, (0, 0))
+    quarantined = get_store().quarantine / "left.raw"
+    quarantined.parent.mkdir(parents=True)
+    quarantined.touch()
+    os.utime(quarantined, (0, 0))
+    sweep()
+    assert (left.exists(), quarantined.exists()) == (True, False)
+    assert "was not done" in caplog.text
+
+
 def test_every_column_that_names_a_stored_file_is_asked() -> None:
     length = Message._meta.get_field("raw_key").max_length
     found = {
