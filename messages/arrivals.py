@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from as2gateway import names
 from as2gateway.headers import Headers
@@ -16,6 +15,7 @@ from messages.models import Direction
 from messages.store import Writer
 from partners.models import Connection
 from partners.policies import find_connection, inbound_policy
+from partners.urls import host_of, read_url
 
 #: Characters of a URL that an MDN row takes; PostgreSQL refuses the whole row for one more.
 _MOST_URL = 2000
@@ -159,15 +159,10 @@ def may_be_called(url: str, connection: Connection) -> bool:
     URL, or one that an operator has listed; addresses are not guessed at.
     """
     try:
-        target = urlsplit(url)
-        own = urlsplit(connection.url).hostname
+        target = read_url(url)
+        own = host_of(read_url(connection.url))
     except ValueError:
         return False
     listed = {host.strip().lower() for host in connection.mdn_hosts.split(",")}
-    return (
-        len(url) <= _MOST_URL
-        and target.scheme in {"http", "https"}
-        and bool(target.hostname)
-        and target.username is None
-        and target.hostname in {own, *listed}
-    )
+    plain = target.auth is None and "\\" not in url
+    return len(url) <= _MOST_URL and plain and host_of(target) in {own, *listed}

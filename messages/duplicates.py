@@ -27,6 +27,7 @@ from messages.models import MDN, Direction, MDNState, Message, State
 from messages.replies import Reply, taken
 from messages.store import Kind, get_store
 from messages.verdicts import ReusedMessageID
+from partners.models.validators import LONGEST_DAYS
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,10 @@ def _lapses(accepted: Message, arrival: Arrival) -> bool:
     Its very octets are held back all the same, whatever their Message-ID is (``find_replayed``).
     """
     days = arrival.connection.duplicate_days
-    if days is None or arrival.now - accepted.created_at < dt.timedelta(days=days):
+    # More than a column takes today may be there from before: it is for ever.
+    if days is None or days > LONGEST_DAYS:
+        return False
+    if arrival.now - accepted.created_at < dt.timedelta(days=days):
         return False
     Message.objects.filter(pk=accepted.pk).update(lapsed_at=arrival.now)
     logger.info("%s: used before, %d days ago or longer", accepted.message_id, days)

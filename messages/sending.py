@@ -37,7 +37,7 @@ from messages.turns import take_turn
 from partners import exchanging
 from partners.encryption import KeyRingError
 from partners.models import Connection
-from partners.models.connections import NONE
+from partners.models.choices import NONE
 from partners.policies import PolicyError, engine_name
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from as2gateway.compliance.profile import ProfileError
 from messages.models import MDN, Attempt, Direction, Message
 from partners.compliance.profiles import catalogue
 from partners.models import Connection, PartnerCertificate
+from partners.urls import without_password
 
 #: Attempts that a case tells of: the last ones say what is wrong now.
 _ATTEMPTS: Final = 3
@@ -81,7 +82,7 @@ def _facts(message: Message) -> Iterator[tuple[str, str]]:
     yield "AS2-To", message.as2_to
     yield "Environment", connection.environment
     if message.direction == Direction.OUTBOUND:
-        yield "URL", connection.url
+        yield "URL", without_password(connection.url)
     yield "Time (UTC)", moment(message.created_at)
     yield "Finished (UTC)", moment(message.finished_at)
     yield "File", message.filename
@@ -111,7 +112,7 @@ def _certificate(message: Message) -> str:
 
 def _of_attempt(attempt: Attempt) -> Iterator[tuple[str, str]]:
     yield "Time (UTC)", moment(attempt.started_at)
-    yield "URL", attempt.url
+    yield "URL", without_password(attempt.url)
     yield "Reached", attempt.peer
     yield "HTTP status", str(attempt.http_status or "")
     yield "TLS", f"{attempt.tls_version} {attempt.tls_suite}".strip()

@@ -18,8 +18,8 @@ from http import HTTPStatus
 
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
-from urllib3.util import SKIP_HEADER, Url, parse_url
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import SKIP_HEADER, Url
 
 from as2gateway.headers import Headers
 from messages.answer_heads import FinalResponse
@@ -27,6 +27,7 @@ from messages.lines import Facts, Kept, Line, Site
 from messages.models import ErrorClass
 from messages.watchdog import Watched, watchdog
 from partners.tls.contexts import ClientPolicy, client_context
+from partners.urls import host_of, port_of, read_url
 
 #: Bytes of an answer that are read; an MDN has a few thousand (threats R24).
 ANSWER_LIMIT = 1024 * 1024
@@ -35,7 +36,6 @@ _PIECE = 64 * 1024
 _SLOWEST = 4096
 #: Characters of an answer that is none which are repeated in the fault's text.
 _QUOTED = 200
-_PORTS = {"http": 80, "https": 443}
 _SUCCESSES = range(200, 300)
 #: Statuses besides 5xx after which the same octets may be taken later (REL-02, MDN-22, SD10).
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
@@ -165,7 +165,8 @@ def _exchange(
 
 def _line_to(target: Url, options: PostOptions) -> Line:
     """Take the connection that was kept open for this server, or make one."""
-    site = Site(target.scheme or "", _host(target), _port(target), options.tls, options.addresses)
+    host, port = host_of(target), port_of(target)
+    site = Site(target.scheme or "", host, port, options.tls, options.addresses)
     line = options.kept.take(site) if options.kept else None
     if line is None:
         sock = _connect(target, options)
@@ -183,25 +184,14 @@ def _stale(error: Exception, line: Line, options: PostOptions) -> StaleLine:
 
 def _read_url(url: str) -> Url:
     try:
-        target = parse_url(url)
-    except LocationParseError as error:
-        raise TransportError(ErrorClass.CONNECT, f"the URL {url!r} cannot be read") from error
-    if target.scheme not in _PORTS or not target.host:
-        raise TransportError(ErrorClass.CONNECT, f"the URL {url!r} is neither http nor https")
-    return target
-
-
-def _port(target: Url) -> int:
-    return target.port or _PORTS[target.scheme or "http"]
-
-
-def _host(target: Url) -> str:
-    return (target.host or "").strip("[]")
+        return read_url(url)
+    except ValueError as error:
+        raise TransportError(ErrorClass.CONNECT, str(error)) from error
 
 
 def _connect(target: Url, options: PostOptions) -> socket.socket:
     """Reach the host, by TLS not yet shaken hands with. Names are resolved each time (SND-14)."""
-    host, port = _host(target), _port(target)
+    host, port = host_of(target), port_of(target)
     try:
         sock = _dial(options.addresses or (host,), port, options.connect_timeout)
     except (socket.gaierror, UnicodeError) as error:
@@ -269,7 +259,7 @@ class _Connection(HTTPConnection):
     response_class = FinalResponse
 
     def __init__(self, target: Url, sock: socket.socket, options: PostOptions) -> None:
-        super().__init__(_host(target), _port(target), timeout=options.idle_timeout)
+        super().__init__(host_of(target), port_of(target), timeout=options.idle_timeout)
         self.sock = sock
         self._target = target.request_uri
         self._options = options
@@ -316,7 +306,7 @@ class _Connection(HTTPConnection):
 class _SecureConnection(_Connection):
     """The same over TLS, whose default port is left out of the Host field (SND-01)."""
 
-    default_port = _PORTS["https"]  # type: ignore[misc]  # the parents disagree on what it is
+    default_port = http.client.HTTPS_PORT  # type: ignore[misc]  # the parents disagree on what it is
 
 
 def _exactly(body: Iterable[bytes], length: int, watched: Watched) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ octets are left out by their type, encrypted ones among them.
 import base64
 import datetime as dt
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -26,13 +25,12 @@ from partners.models import (
     PartnerCertificate,
     Webhook,
 )
+from partners.urls import without_password
 
 Plain = str | int | bool | list[str] | None
 
 #: Columns that say nothing that was set, or nothing that the others do not say.
 _LEFT_OUT: Final = frozenset({"created_at", "updated_at", "serial", "issuer", "signature_hash"})
-#: A password in a URL; the name before it stays.
-_PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,7 @@ def _plain_item(value: object) -> Plain:
 
 def masked(value: Plain) -> Plain:
     """Take the password out of a URL."""
-    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+    return without_password(value) if isinstance(value, str) else value
 
 
 def _words(value: Plain) -> str:

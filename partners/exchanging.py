@@ -35,7 +35,7 @@ from partners.models import (
     RolloverState,
     in_use,
 )
-from partners.models.connections import NONE
+from partners.models.choices import NONE
 from partners.noticing.exchanges import note_request, note_response
 from partners.policies import engine_name
 from partners.rollover.confirming import acknowledge, tell

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from as2gateway.compliance.facts import Trust
 from as2gateway.policy import MDNMode
 from partners.models import Connection, KeyPair, PartnerCertificate
-from partners.models.connections import NONE
+from partners.models.choices import NONE
 
 
 def impossible(

@@ -37,7 +37,7 @@ from as2gateway.policy import (
 )
 from as2gateway.quirks import from_plain, to_plain
 from partners.models import Connection, KeyPair, Organization, accepted, in_use
-from partners.models.connections import NONE
+from partners.models.choices import NONE
 from partners.parsed import parse_certificate, private_key_of
 from partners.remembered import rows
 

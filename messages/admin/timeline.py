@@ -22,6 +22,7 @@ from messages.models import (
     MDNState,
     Message,
 )
+from partners.urls import without_password
 
 #: Audit events shown; a message that has more is looked up in the audit trail itself.
 MOST_EVENTS: Final = 200
@@ -104,7 +105,7 @@ def _attempt(attempt: Attempt, message: Message) -> Entry:
 
 
 def _attempt_facts(attempt: Attempt) -> Iterator[tuple[str, str]]:
-    yield "URL", attempt.url
+    yield "URL", without_password(attempt.url)
     if attempt.http_status:
         yield "HTTP status", str(attempt.http_status)
     if attempt.error_class:

@@ -19,6 +19,7 @@ from messages.models import (
 )
 from partners.api.schemas import NamedOut
 from partners.models import Route
+from partners.urls import without_password
 
 
 def _copied(row: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -146,6 +147,7 @@ class AttemptOut(Schema):
         """Write a row down."""
         return cls(
             of_mdn=row.mdn_id is not None,
+            url=without_password(row.url),
             error_class=ErrorClass(row.error_class) if row.error_class else None,
             **_copied(row, _ATTEMPT),
         )
@@ -153,7 +155,6 @@ class AttemptOut(Schema):
 
 _ATTEMPT: Final = (
     "number",
-    "url",
     "started_at",
     "ended_at",
     "peer",

@@ -21,6 +21,7 @@ from messages.intake import BodyLimits
 from messages.safe_names import storable, storable_name
 from messages.store import Writer, get_store
 from partners.api.problems import Problem, unprocessable
+from partners.models.validators import CONTENT_TYPE
 
 _FORM: Final = "multipart/form-data"
 #: What programs say of octets if nobody tells them what these are.
@@ -30,8 +31,6 @@ _SAYS_NOTHING: Final = frozenset(
 #: The field of the file, and fields that may stand beside it instead of in the URL.
 _FILE: Final = "file"
 _FIELDS: Final = ("connection", "filename", "content_type", "subject")
-#: A type and its parameters, in printable ASCII (RFC 2045 §5.1).
-_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 #: A key of a row: what any database takes.
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -149,7 +148,7 @@ def _checked(found: dict[str, str]) -> Sent:
     connection, kind = found.get("connection", ""), found.get("content_type", "")
     if not _NUMBER.fullmatch(connection):
         raise unprocessable("connection", "Say over which connection: its number.")
-    if kind and (len(kind) > _LONGEST_TYPE or not _CONTENT_TYPE.fullmatch(kind)):
+    if kind and (len(kind) > _LONGEST_TYPE or not CONTENT_TYPE.fullmatch(kind)):
         raise unprocessable("content_type", "This is no content type, like application/EDI-X12.")
     for name in ("filename", "subject"):
         text = found.get(name, "")

@@ -17,6 +17,7 @@ from messages.models import MDN, Attempt, Direction, MDNState, Message
 from messages.store import Kind, Writer, get_store
 from partners.models import KeyPair, PartnerCertificate
 from partners.policies import limits
+from partners.urls import without_password
 
 SUMS = "SHA256SUMS"
 
@@ -294,7 +295,7 @@ def _facts(message: Message, mdn: MDN | None) -> dict[str, object]:
 def _attempt_facts(attempt: Attempt) -> dict[str, object]:
     return {
         "number": attempt.number,
-        "url": attempt.url,
+        "url": without_password(attempt.url),
         "started_at": attempt.started_at.isoformat(),
         "ended_at": attempt.ended_at.isoformat() if attempt.ended_at else None,
         "http_status": attempt.http_status,

@@ -15,6 +15,7 @@ from messages.onboarding.documents import SUBJECT, test_document
 from messages.sending import Origin, enqueue
 from partners.models import Connection, ConnectionState, TLSProbe
 from partners.policies import PolicyError, outbound_policy
+from partners.urls import without_password
 
 #: Messages that are still on their way: the page looks again.
 _OPEN: Final = frozenset({State.QUEUED, State.SENDING, State.WAITING})
@@ -98,7 +99,7 @@ def _attempt(message: Message, attempt: Attempt | None) -> Iterator[Row]:
         text = message.failure_text or "It goes out within seconds."
         yield Row("Sent", Tone.BAD if message.failure_text else Tone.BUSY, message.state, text)
         return
-    reached = attempt.peer or urlsplit(attempt.url).netloc
+    reached = attempt.peer or urlsplit(without_password(attempt.url)).netloc
     if attempt.error_class and attempt.http_status is None:
         yield Row("Reached", Tone.BAD, str(attempt.error_class), attempt.error_text)
         return

@@ -30,7 +30,7 @@ from as2gateway.compliance.facts import (
 from as2gateway.tls.manual import parse_platform
 from partners.models import APIKeyPair, Connection, KeyPair, PartnerCertificate, Region
 from partners.models.certificates import CertificateFacts as CertificateRow
-from partners.models.connections import NONE
+from partners.models.choices import NONE
 from partners.parsed import CERTIFICATES, parse_certificate
 from partners.policies import allowed_ciphers, allowed_digests
 

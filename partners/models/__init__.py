@@ -2,8 +2,9 @@
 
 from partners.models.api_keys import APIKeyPair, APIKeyState, Region
 from partners.models.certificates import CertificateFacts, PartnerCertificate, accepted, in_use
+from partners.models.choices import ConnectionState, Environment
 from partners.models.compliance import Acknowledgement, Compliance
-from partners.models.connections import Connection, ConnectionState, Environment
+from partners.models.connections import Connection
 from partners.models.exchanges import (
     CertificateAnnouncement,
     CertificateOffer,

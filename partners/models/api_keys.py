@@ -6,7 +6,7 @@ from typing import Final
 from django.db import models
 
 from partners.encryption import EncryptedBinaryField
-from partners.models.connections import Environment
+from partners.models.choices import Environment
 from partners.models.partners import Partner
 
 #: Payment partners advise to change keys about every 90 days.

@@ -5,19 +5,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 
-from as2gateway.algorithms import (
-    CipherAlgorithm,
-    Compression,
-    DigestAlgorithm,
-    KeyTransport,
-    SignatureScheme,
-)
+from as2gateway.algorithms import Compression, KeyTransport, SignatureScheme
 from as2gateway.compliance.facts import Trust
 from as2gateway.engines import DEFAULT_ENGINE, get_engine
 from as2gateway.policy import MDNMode
 from as2gateway.quirks import QuirkError, Quirks, from_plain
 from partners.compliance.profiles import profile_choices
 from partners.encryption import KeyRingError, SecretField
+from partners.models.choices import (
+    ENCRYPT_CHOICES,
+    SIGN_CHOICES,
+    TRUST_CHOICES,
+    ConnectionState,
+    Environment,
+)
 from partners.models.credentials import Credentials, origin_of
 from partners.models.keys import KeyPair
 from partners.models.organizations import Organization, validate_as2_name
@@ -25,36 +26,15 @@ from partners.models.partners import Partner
 from partners.models.routes import Route
 from partners.models.shapes import shape_of
 from partners.models.validators import (
+    LONGEST_DAYS,
     validate_authorities,
+    validate_content_type,
     validate_pins,
     validate_platform,
     validate_quirks,
+    validate_url,
     validate_user,
 )
-
-#: What ``none`` is called where an algorithm could stand; the same word as in ``apply`` files.
-NONE = "none"
-
-SIGN_CHOICES = [(NONE, NONE)] + [
-    (d.value, d.value) for d in DigestAlgorithm if d.value not in {"md5", "sha-224"}
-]
-ENCRYPT_CHOICES = [(NONE, NONE)] + [(c.value, c.value) for c in CipherAlgorithm]
-TRUST_CHOICES = [(t.value, t.value) for t in Trust if t is not Trust.NONE]  # never "off"
-
-
-class Environment(models.TextChoices):
-    """Whether documents count."""
-
-    TEST = "test"
-    PRODUCTION = "production"
-
-
-class ConnectionState(models.TextChoices):
-    """Whether messages flow. Anything but *active* parks outbound messages; inbound still pass."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"
-    SUSPENDED = "suspended"
 
 
 class Connection(models.Model):
@@ -74,7 +54,7 @@ class Connection(models.Model):
     url = models.CharField(
         "URL",
         max_length=2000,
-        validators=[URLValidator(schemes=["http", "https"])],
+        validators=[URLValidator(schemes=["http", "https"]), validate_url],
         help_text="Where we POST messages to.",
     )
     url_user = models.CharField(
@@ -183,7 +163,9 @@ class Connection(models.Model):
         help_text="By which their server knows us, where it asks for a client certificate.",
     )
 
-    content_type = models.CharField(max_length=200, default="application/EDI-X12")
+    content_type = models.CharField(
+        max_length=200, default="application/EDI-X12", validators=[validate_content_type]
+    )
     subject = models.CharField(max_length=200, blank=True)
     profile = models.CharField(
         "compliance profile",
@@ -231,7 +213,9 @@ class Connection(models.Model):
         help_text="Minutes to the second attempt; each further gap is twice as long.",
     )
     connect_timeout = models.PositiveSmallIntegerField(
-        default=10, validators=[MinValueValidator(1)], help_text="Seconds."
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="Seconds until the partner's server has to take the connection.",
     )
     response_timeout = models.PositiveSmallIntegerField(
         default=120, validators=[MinValueValidator(1)], help_text="Seconds without a byte."
@@ -248,6 +232,7 @@ class Connection(models.Model):
         "days to keep documents",
         null=True,
         blank=True,
+        validators=[MaxValueValidator(LONGEST_DAYS)],
         help_text="After that payloads and raw requests are purged; facts, digests and MDNs stay. "
         "0 keeps them for ever, empty takes the installation's (AS2_KEEP_DAYS).",
     )
@@ -285,7 +270,8 @@ class Connection(models.Model):
         "certificate exchange messages",
         default=False,
         help_text="Take certificates that this partner sends in signed messages, for you to "
-        "accept or refuse, and send them ours. Nothing is trusted by itself.",
+        "accept or refuse, and send them ours. Nothing is trusted by itself, unless the "
+        "next switch says so.",
     )
     delivery = models.CharField(
         max_length=10,
@@ -304,7 +290,7 @@ class Connection(models.Model):
         "days to know duplicates",
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_DAYS)],
         help_text="After them a Message-ID may come again with another document: partners who "
         "begin to count anew. Longer than anybody resends; 30 will do. Empty: never.",
     )

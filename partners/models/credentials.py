@@ -3,11 +3,9 @@
 import base64
 import datetime as dt
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from partners.encryption import Secret
-
-_PORTS = {"http": 80, "https": 443}
+from partners.urls import host_of, port_of, read_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,10 @@ def origin_of(url: str) -> str:
     Empty for a URL that cannot be read.
     """
     try:
-        target = urlsplit(url)
-        port = target.port or _PORTS[target.scheme]
-    except (ValueError, KeyError):
+        target = read_url(url)
+    except ValueError:
         return ""
-    return f"{target.scheme}://{target.hostname}:{port}" if target.hostname else ""
+    return f"{target.scheme}://{host_of(target)}:{port_of(target)}"
 
 
 def sealed_password(password: str, url: str, now: dt.datetime) -> dict[str, object]:

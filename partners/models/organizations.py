@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from as2gateway.names import check_name
+from partners.models.validators import validate_domain
 
 
 def validate_as2_name(value: str) -> None:
@@ -29,6 +30,7 @@ class Organization(models.Model):
         "Message-ID domain",
         max_length=200,
         blank=True,
+        validators=[validate_domain],
         help_text="Right side of the Message-IDs we make; empty takes the host of AS2_BASE_URL.",
     )
     email = models.EmailField(blank=True, help_text="Who gets notices about this organization.")

@@ -10,7 +10,8 @@ from django.conf import settings
 
 from as2gateway.certificates import Certificate
 from partners.models import Connection, KeyPair
-from partners.models.connections import NONE
+from partners.models.choices import NONE
+from partners.urls import without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def build(connection: Connection, now: dt.datetime) -> Sheet:
         mdn_url=url,
         sending_addresses=list(settings.AS2_SENDING_ADDRESSES),
         partner_as2_id=connection.as2_id,
-        partner_url=connection.url,
+        partner_url=without_password(connection.url),
         messages_we_send=list(_sent(connection)),
         messages_we_accept=list(_accepted(connection)),
         certificates=[_certificate(pair) for pair in _pairs(connection, now)],

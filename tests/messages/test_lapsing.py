@@ -47,6 +47,13 @@ def test_before_that_or_without_them_it_is_refused(days: int | None, known: floa
     assert Message.objects.filter(state="accepted").count() == 1
 
 
+def test_more_days_than_can_be_counted_are_for_ever() -> None:
+    Connection.objects.update(duplicate_days=1_000_000_000)
+    message().send()
+    reply = message(ANOTHER).send()
+    assert disposition(reply) == "processed/error: unexpected-processing-error"
+
+
 def test_a_repetition_within_the_days_gets_the_stored_mdn() -> None:
     asked = message()
     first = asked.send()
