@@ -127,7 +127,11 @@ class Limits:
     attachments: int = 100
     #: decompressed octets, absolute and as a multiple of what was compressed (threats R8)
     decompressed: int = 16 * 1024**3
-    ratio: int = 1032  # zlib's own ceiling is 1032:1; lower it where bombs are a worry
+    #: EDI packs to a tenth or a twentieth of its size; zlib's ceiling, which bombs reach, is 1032:1
+    ratio: int = 200
+    #: decompressed octets that any message may have, however well it packs: no setting, as no
+    #: document that short can fill a disk
+    ratio_from: int = 64 * 1024**2
     #: an MDN is read into memory
     mdn: int = 1024 * 1024
     #: a message, for an engine that does not stream; pyas2lib takes some ten times as much memory

@@ -75,7 +75,7 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_LIMIT_RECIPIENTS": (int, 20),
     "AS2_LIMIT_SIGNERS": (int, 10),
     "AS2_LIMIT_ATTACHMENTS": (int, 100),
-    "AS2_LIMIT_RATIO": (int, 1032),
+    "AS2_LIMIT_RATIO": (int, 200),
     "AS2_LIMIT_MDN": (int, MEBIBYTE),
     "AS2_LIMIT_WHOLE_MESSAGE": (int, 50_000_000),
     "AS2_LIMIT_RSA_BITS": (int, 8192),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from django.conf import settings
+
 from as2gateway.cem import Exchange
 from as2gateway.errors import AS2Error, AuthenticationFailed
 from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
@@ -21,6 +23,8 @@ from partners.policies import engine_for, limits
 
 #: Readings of one message at the most: as announced, in another digest, with other line ends.
 _READINGS = 3
+#: Bytes of a payload after which the room on the disk is looked at again.
+_LOOK_EVERY = 16 * 1024 * 1024
 
 Octets = Callable[[], Iterable[bytes]]
 
@@ -71,7 +75,19 @@ def _read(arrival: Arrival, octets: Iterable[bytes], reading: Reading, payload: 
 
 def _keep(pieces: Iterable[UnverifiedPayload], payload: Writer) -> None:
     for piece in pieces:
+        before = payload.size
         payload.write(piece.data)
+        if payload.size // _LOOK_EVERY != before // _LOOK_EVERY:
+            _check_room(payload)
+
+
+def _check_room(payload: Writer) -> None:
+    """Stop unpacking while the disk still has room: nobody knows before how much it will be."""
+    if payload.store.free_bytes() < settings.AS2_MIN_FREE_SPACE:
+        raise OSError(
+            f"a message unpacks to more than {payload.size} bytes, and less than "
+            "AS2_MIN_FREE_SPACE would be left on the disk of the store"
+        )
 
 
 def _examined(arrival: Arrival, verdict: Verdict, payload: Writer) -> Judgement:

@@ -126,7 +126,7 @@ def _integrity(case: _Case) -> str:
 def _decompression(case: _Case) -> str:
     return (
         f"Ask {case.partner} to send it again, or uncompressed. If a document may really be that "
-        "large when unpacked, raise AS2_MAX_BODY."
+        "large when unpacked, raise AS2_MAX_BODY, or AS2_LIMIT_RATIO if it packs so well."
     )
 
 

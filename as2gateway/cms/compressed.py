@@ -87,8 +87,12 @@ class _Inflater:
                 self._head = data
                 return
             self._inflate = zlib.decompressobj(_format(data))
-        for at in range(0, len(data), _STEP_IN):
-            yield from self._step(self._inflate, data[at : at + _STEP_IN])
+        at = 0
+        while at < len(data):
+            # Steps end where as many octets of the message do, however these were cut before.
+            end = at + _STEP_IN - self._taken % _STEP_IN
+            yield from self._step(self._inflate, data[at:end])
+            at = end
 
     def _step(self, inflate: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
         if inflate.eof:
@@ -112,15 +116,22 @@ class _Inflater:
             raise DecompressionFailed("octets follow the compressed ones")
         if self._given > self._limits.decompressed:
             raise DecompressionFailed(f"it unpacks to more than {self._limits.decompressed} octets")
-        if self._given > self._limits.ratio * self._taken:
+        self._check_ratio(-(-self._taken // _STEP_IN) * _STEP_IN)
+
+    def _check_ratio(self, taken: int) -> None:
+        """Refuse a bomb. In the middle of a step all of it counts as taken (see ``feed``)."""
+        limits = self._limits
+        if self._given > max(limits.ratio_from, limits.ratio * taken):
             raise DecompressionFailed(
-                f"it unpacks to more than {self._limits.ratio} times its size"
+                f"it unpacks to more than {limits.ratio} times its size, and to more than "
+                f"{limits.ratio_from} octets"
             )
 
     def finish(self) -> None:
         """DecompressionFailed if the compressed octets are not complete."""
         if self._inflate is None or not self._inflate.eof:
             raise DecompressionFailed("the compressed octets end too early")
+        self._check_ratio(self._taken)
 
 
 def _format(head: bytes) -> int:

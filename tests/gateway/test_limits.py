@@ -63,7 +63,7 @@ def message(limit: str) -> Entity:
         return pkcs7("enveloped-data", to_several())
     if limit == "attachments":
         return several_parts(3)
-    if limit in {"ratio", "decompressed"}:
+    if limit in {"ratio", "ratio_from", "decompressed"}:
         return pkcs7("compressed-data", compressed_data(packed_zeros()))
     if limit == "signature":
         return multipart(SHORT.octets, signature_of_document())
@@ -79,6 +79,7 @@ def bound(limit: str) -> int:
         "recipients_size": len(ber.parse(to_several()).children[1].only_child().children[1].raw),
         "attachments": 3,
         "ratio": -(-unpacked // len(packed_zeros())),
+        "ratio_from": unpacked,
         "decompressed": unpacked,
         "signature": len(signature_of_document().partition(b"\r\n\r\n")[2]),
         "signers": 1,
@@ -87,7 +88,10 @@ def bound(limit: str) -> int:
 
 
 def verdict(limit: str, value: int) -> Verdict:
-    return read_entity(message(limit), OPEN, limits=replace(Limits(), **{limit: value}))[1]
+    # A ratio counts from a size on, and that size where the ratio is passed.
+    other = {"ratio": {"ratio_from": 0}, "ratio_from": {"ratio": 1}}.get(limit, {})
+    limits = replace(Limits(), **{limit: value, **other})
+    return read_entity(message(limit), OPEN, limits=limits)[1]
 
 
 #: the others have tests of their own: below, and certificate exchanges in ``test_exchanges``

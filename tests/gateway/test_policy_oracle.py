@@ -357,13 +357,31 @@ def test_nothing_outside_the_signed_part_is_delivered() -> None:
     assert payload == PAYLOAD
 
 
-@pytest.mark.parametrize("limits", [Limits(decompressed=1_000_000), Limits(ratio=100)])
+@pytest.mark.parametrize(
+    "limits", [Limits(decompressed=1_000_000), Limits(ratio=100, ratio_from=1_000_000)]
+)
 @pytest.mark.parametrize("layers", [("comp",), ("comp", "enc"), ("comp", "sign", "enc")])
 def test_a_bomb_is_cut_off(layers: tuple[str, ...], limits: Limits) -> None:
     bomb, _ = wrap(document(bytes(50_000_000)), layers)
     payload, verdict = read_entity(bomb, OPEN, limits=limits)
     assert len(payload) < 10_000_000
     assert type(rejected(verdict).error) is DecompressionFailed
+
+
+@pytest.mark.parametrize(
+    ("layers", "policy"),
+    [
+        (compressed, STRICT),
+        (lambda inside: signed(compressed(inside), STRANGER), SIGNED_ONLY),
+    ],
+)
+def test_a_bomb_of_a_stranger_gives_out_no_more_than_the_floor_and_the_ratio(
+    layers: Callable[[Entity], Entity], policy: InboundPolicy
+) -> None:
+    bomb = layers(document(bytes(100_000_000)))
+    payload, verdict = read_entity(bomb, policy)
+    rejected(verdict)
+    assert len(payload) <= Limits().ratio_from + Limits().ratio * len(bomb.body)
 
 
 def test_a_signature_of_any_size_is_not_kept() -> None:

@@ -7,8 +7,10 @@ from django.db import IntegrityError, OperationalError
 from django.db import connection as database
 from pytest_django import Settings
 
+from as2gateway.algorithms import Compression
 from messages import failpoints
 from messages.models import MDN, Delivery, Message
+from messages.store import Store, get_store
 from partners.models import Connection
 from tests import factories
 from tests.messages import sender
@@ -55,6 +57,23 @@ def test_a_disk_that_is_nearly_full_takes_nothing(
     settings.AS2_MIN_FREE_SPACE = 2**60
     assert message().send().status == HTTPStatus.SERVICE_UNAVAILABLE
     assert stored_files() == []
+
+
+def test_a_disk_that_fills_while_a_message_is_unpacked_ends_that_before_it_is_full(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def free(store: Store) -> int:
+        payloads = [*store.quarantine.glob("*.payload")]
+        written.extend(path.stat().st_size for path in payloads)
+        return 0 if payloads else 2**60
+
+    sent = message(bytes(60_000_000), compress=Compression.BEFORE_SIGNING)
+    monkeypatch.setattr(Store, "free_bytes", free)
+    assert sent.send().status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert 16_000_000 < max(written) < 20_000_000
+    assert stored_files() == list(get_store().quarantine.glob("*")) == []
 
 
 def test_a_key_that_cannot_be_opened_gives_no_verdict(

@@ -116,7 +116,40 @@ def test_the_ratio_is_bounded() -> None:
     bomb = _packed(zlib.compress(bytes(10_000_000), 9))
     assert len(decompress([bomb])) == 10_000_000
     with pytest.raises(DecompressionFailed, match="100 times"):
-        decompress([bomb], Limits(ratio=100))
+        decompress([bomb], Limits(ratio=100, ratio_from=0))
+
+
+def test_a_document_of_any_ratio_may_unpack_to_the_floor_and_no_octet_more() -> None:
+    for chunks in splits(_packed(zlib.compress(bytes(1_000_000), 9))):
+        assert len(decompress(chunks, Limits(ratio=1, ratio_from=1_000_000))) == 1_000_000
+        with pytest.raises(DecompressionFailed, match="1 times its size, and to more than 999999"):
+            decompress(chunks, Limits(ratio=1, ratio_from=999_999))
+
+
+@pytest.mark.parametrize("ratio", [40, 150, 190, 200])
+def test_the_verdict_on_a_ratio_does_not_depend_on_the_cut(ratio: int) -> None:
+    # Zeros pack to a thousandth and noise not at all, so that the ratio changes on the way.
+    noise = random.Random(7).randbytes(50_000)
+    packed = _packed(zlib.compress(bytes(12_000_000) + noise, 9))
+    verdicts = set()
+    for chunks in (*splits(packed), [packed[:60_000], packed[60_000:]]):
+        try:
+            decompress(chunks, Limits(ratio=ratio, ratio_from=1_000_000))
+            verdicts.add("taken")
+        except DecompressionFailed as fault:
+            verdicts.add(fault.reason)
+    assert len(verdicts) == 1
+
+
+@pytest.mark.parametrize("size", [100_000_000, 300_000_000])
+def test_a_bomb_gives_out_little_more_than_the_floor_by_default(size: int) -> None:
+    deflate = zlib.compressobj(9)
+    packed = b"".join(deflate.compress(bytes(10_000_000)) for _ in range(size // 10_000_000))
+    packed += deflate.flush()
+    pieces, given = compressed._Inflater(Limits()).feed(packed), []
+    with pytest.raises(DecompressionFailed, match="200 times"):
+        given.extend(len(piece) for piece in pieces)
+    assert sum(given) < Limits().ratio_from + 200 * len(packed)
 
 
 def test_a_bomb_is_unpacked_in_small_steps() -> None:

@@ -196,7 +196,12 @@ def test_a_message_is_held_up_to_a_limit() -> None:
 
 @pytest.mark.parametrize("layers", [("comp",), ("comp", "enc"), ("comp", "sign", "enc")])
 @pytest.mark.parametrize(
-    "limits", [Limits(whole_message=1_000_000), Limits(decompressed=1_000_000), Limits(ratio=100)]
+    "limits",
+    [
+        Limits(whole_message=1_000_000),
+        Limits(decompressed=1_000_000),
+        Limits(ratio=100, ratio_from=1_000_000),
+    ],
 )
 def test_a_bomb_is_never_shown_to_pyas2lib(
     layers: tuple[str, ...], limits: Limits, monkeypatch: pytest.MonkeyPatch
