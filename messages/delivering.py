@@ -225,7 +225,8 @@ def _copy(delivery: Delivery, copy: Path) -> None:
 def read_document(delivery: Delivery, keep: _Keeper = iter) -> Iterator[bytes]:
     """Read what is to be handed over from the store; ``keep`` passes on what is read.
 
-    Raises DeliveryHeld if the payload is gone or, once all of it was read, if it has changed.
+    Raises DeliveryHeld if the payload is gone or, once all of it was read, if it has changed;
+    OSError if the store cannot be read.
     """
     message, digest = delivery.message, hashlib.sha256()
     with _stored_payload(message) as payload:
@@ -259,6 +260,8 @@ def _stored_payload(message: Message) -> BinaryIO:
     try:
         return get_store().open(message.payload_key)
     except FileNotFoundError as error:
+        if not get_store().has_lost(message.payload_key):
+            raise OSError("the store does not show its folders: is it mounted?") from error
         raise DeliveryHeld(
             f"The stored payload is missing. Restore {message.payload_key} of the store from a "
             "backup, then release the delivery."
@@ -304,7 +307,7 @@ def _postpone(delivery: Delivery, error: OSError) -> None:
     gap = backoff.gap(_FIRST_GAP, delivery.attempts)
     text = (
         f"The payload could not be written to {delivery.target}: {error.strerror or error}. "
-        f"See to the folder {settings.AS2_INBOX}; the payload is safe here and is tried again."
+        f"See to the folder {settings.AS2_INBOX} and the store; the payload is tried again."
     )
     # A disk that stays full for days is one event, not hundreds.
     tag = None if delivery.failure_text else Tag.DELIVERY_FOLDER_FAILED

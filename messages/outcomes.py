@@ -94,10 +94,10 @@ def of_key_ring(error: KeyRingError) -> Outcome:
     return Outcome(State.QUEUED, "key-ring", text, counts=False)
 
 
-def missing(error: FileNotFoundError) -> Outcome:
+def missing(key: str) -> Outcome:
     """Our own octets are gone, and no attempt will bring them back."""
     text = (
-        f"A file of this message is missing in the store: {error.filename}. "
+        f"A file of this message is missing in the store: {key}. "
         "Restore it from a backup and resend, or send the document anew."
     )
     return Outcome(State.FAILED, "file-missing", text)

@@ -16,7 +16,7 @@ from messages.models import Delivery, DeliveryState
 
 
 def read(delivery: Delivery) -> Iterator[bytes]:
-    """Read a document for somebody far away. Raises DeliveryHeld.
+    """Read a document for somebody far away. Raises DeliveryHeld, and OSError.
 
     One piece behind: should the octets have changed in the store, which shows at their end, they
     are never whole at the other end.

@@ -329,15 +329,20 @@ def _try(message: Message, kept: Kept | None) -> bool:
         settle(message, outcomes.unbuildable(error))
     except KeyRingError as error:
         settle(message, outcomes.of_key_ring(error))
-    except FileNotFoundError as error:
-        settle(message, outcomes.missing(error))
     except OSError as error:
-        settle(message, outcomes.of_own_fault(error))
+        lost = _lost_file(message) if isinstance(error, FileNotFoundError) else ""
+        settle(message, outcomes.missing(lost) if lost else outcomes.of_own_fault(error))
     else:
         if tried.outcome is not None:
             settle(message, tried.outcome, tried)
             return tried.outcome.at_once
     return False
+
+
+def _lost_file(message: Message) -> str:
+    """The key of a file that the store has lost; empty if it is only not to be seen."""
+    keys = filter(None, (message.wire_key, message.payload_key))
+    return next((key for key in keys if get_store().has_lost(key)), "")
 
 
 def _note_overdue(message: Message) -> None:

@@ -180,6 +180,19 @@ def test_a_missing_payload_is_held(delivery: Delivery, inbox: Path) -> None:
     assert "stored payload is missing" in delivery.failure_text
 
 
+def test_a_delivery_waits_for_a_store_that_is_not_mounted(
+    delivery: Delivery, inbox: Path, home: Path
+) -> None:
+    (home / "store").rename(home / "away")
+    assert not deliver_due().more
+    delivery.refresh_from_db()
+    assert delivery.state == DeliveryState.QUEUED
+    assert "is it mounted?" in delivery.failure_text
+    (home / "away").rename(home / "store")
+    try_again(delivery)
+    assert files(inbox) == {delivery.target: PAYLOAD}
+
+
 def test_a_foreign_file_is_never_overwritten(delivery: Delivery, inbox: Path) -> None:
     target = inbox / delivery.target
     target.parent.mkdir(parents=True)

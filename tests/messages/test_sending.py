@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -369,6 +370,20 @@ def test_bytes_that_are_gone_fail_the_message(built: bool) -> None:
         send(message.pk)
     message.refresh_from_db()
     assert (message.state, message.failure_code) == (State.FAILED, "file-missing")
+    assert f"store: {message.wire_key or message.payload_key}. Restore" in message.failure_text
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_message_waits_for_a_store_that_is_not_mounted(home: Path, built: bool) -> None:
+    partner = Partner()
+    message = attempt(answer(b"", "503 Later")) if built else enqueue(connection(), [ORDER])
+    store = home / "store"
+    store.rename(home / "away")
+    message = again(message, partner.answers)
+    assert (message.state, message.tries) == (State.QUEUED, int(built))
+    assert "See to the disk of the store" in message.failure_text
+    (home / "away").rename(store)
+    assert again(message, partner.answers).state == State.DELIVERED
 
 
 def test_wire_bytes_that_changed_their_size_are_not_sent() -> None:
