@@ -52,7 +52,7 @@ _MOST_THINGS: Final = 20
 #: How early an ending certificate is shown: a rollover with a partner takes weeks.
 EXPIRY_NOTICE: Final = dt.timedelta(days=30)
 #: How early a planned rollover is shown, and how early one that a partner has not acknowledged is
-#: trouble: the reminders begin and end there, too.
+#: trouble; reminders of it come a week and a day before.
 COMING: Final = dt.timedelta(days=14)
 URGENT: Final = dt.timedelta(days=3)
 #: For how long an event is shown that a webhook did not take.

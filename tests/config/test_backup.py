@@ -104,6 +104,7 @@ def test_a_backup_that_broke_off_is_gone_over_by_the_next(home: Home, tmp_path: 
 
 
 def test_the_image_has_what_copies_a_postgresql_database() -> None:
-    assert "install --yes --no-install-recommends postgresql-client" in (
-        ROOT / "Dockerfile"
-    ).read_text()
+    assert (
+        "install --yes --no-install-recommends postgresql-client"
+        in (ROOT / "Dockerfile").read_text()
+    )

@@ -29,6 +29,13 @@ _NAME = re.compile(r"\bas2_\w+")
 #: A metric with its selector: name and what stands in braces.
 _SELECTED = re.compile(r"\b(as2_\w+)\{([^}]*)\}")
 _LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
+#: What each host tells of itself; all else is read from the database.
+_OWN = {
+    "as2_pulse_age_seconds",
+    "as2_requests_total",
+    "as2_request_seconds_bucket",
+    "as2_store_free_bytes",
+}
 #: What Prometheus itself adds to each sample.
 _ADDED = {"instance", "job"}
 
@@ -100,6 +107,20 @@ def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
         assert isinstance(annotations, dict)
         assert labels["severity"] in {"warning", "critical"}
         assert annotations["summary"]
+
+
+def test_every_alert_has_its_row_of_what_to_do() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| `(AS2\w+)` \| .+ \| .+ \|$", text, re.MULTILINE)
+    assert rows == [rule["alert"] for rule in alerts()]
+
+
+def test_what_several_hosts_tell_of_one_database_counts_once() -> None:
+    shown = [each for each in expressions() for name in _NAME.findall(each) if name not in _OWN]
+    assert len(shown) > 20
+    for each in shown:
+        once = re.sub(r"max without \(instance\) \(as2_\w+(\{[^}]*\})?\)", "", each)
+        assert not _NAME.findall(once), each
 
 
 def test_panels_have_places_of_their_own() -> None:
