@@ -39,6 +39,10 @@ $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
 setup: $(VENV)/.runtime $(VENV)/.development  ## Make the environment in .venv (quick when it is there)
 	@echo "The environment is in $(VENV)."
 
+.PHONY: install
+install: $(VENV)/.runtime  ## Make the environment without what only tests need, to run a gateway
+	@echo "The environment is in $(VENV)."
+
 .PHONY: pins
 pins: setup  ## Pin the requirements anew, with hashes
 	$(VENV)/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url -o requirements.txt requirements.in

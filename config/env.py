@@ -38,6 +38,7 @@ SCHEME: Final[dict[str, tuple[type, object]]] = {
     "AS2_REQUIRE_2FA": (bool, False),
     "AS2_LOGIN_ATTEMPTS": (int, 5),
     "AS2_LOGIN_LOCK_MINUTES": (int, 15),
+    "AS2_ADMIN_PASSWORD": (str, ""),
     "AS2_USER": (str, ""),
     "AS2_COMMANDS_NEED_USER": (bool, False),
     # Mail

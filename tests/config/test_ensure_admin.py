@@ -1,5 +1,7 @@
 """An administrator for containers and the demonstration."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
@@ -30,6 +32,13 @@ def test_a_second_run_changes_the_password_of_the_same_user(
     user = get_user_model().objects.get(username="ada")
     assert not user.check_password("first-password")
     assert user.check_password("second-password")
+
+
+def test_the_password_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from-a-file\n")
+    monkeypatch.setenv("AS2_ADMIN_PASSWORD_FILE", str(tmp_path / "password"))
+    call_command("ensure_admin", "ada")
+    assert get_user_model().objects.get(username="ada").check_password("from-a-file")
 
 
 def test_no_password_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from config.env import ROOT, SCHEME, secret
 
 
 def _read() -> set[str]:
-    source = "".join(path.read_text() for path in (ROOT / "config").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "config").rglob("*.py"))
     return set(re.findall(r'\b(?:env|secret)\("([A-Z0-9_]+)"\)', source))
 
 

@@ -1,6 +1,5 @@
 """``manage.py ensure_admin``: an administrator with a given password, made or mended."""
 
-import os
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -9,14 +8,13 @@ from django.db import transaction
 
 from audit.acting import shell_name
 from config.access.changes import access_of, record_access
-
-PASSWORD = "AS2_ADMIN_PASSWORD"  # noqa: S105  the name of a variable, no password
+from config.env import secret
 
 
 class Command(BaseCommand):
     """Create a superuser, or give one a new password; for containers and first starts."""
 
-    help = f"Create or update an administrator; the password is read from {PASSWORD}."
+    help = "Create or update an administrator; the password is read from AS2_ADMIN_PASSWORD."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the user's name."""
@@ -24,9 +22,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the user; CommandError without a password, so that none is ever guessable."""
-        password = os.environ.get(PASSWORD, "")
+        password = secret("AS2_ADMIN_PASSWORD")
         if not password:
-            raise CommandError(f"Set {PASSWORD} to the password that the administrator shall have.")
+            raise CommandError(
+                "Set AS2_ADMIN_PASSWORD to the password that the administrator shall have."
+            )
         with transaction.atomic():
             user, created = User.objects.get_or_create(username=options["username"])
             before = {} if created else access_of(user)
