@@ -39,6 +39,10 @@ _MAX_KEPT = 128
 #: octets that end an indefinite value
 _END = bytes(2)
 
+#: octets of an integer; serial numbers have 20 (RFC 5280 §4.1.2.2), and Python prints no number of
+#: more than 4300 digits
+_MAX_INTEGER = 1024
+
 #: the first octet of a length that takes two more: up to 64 kB (X.690 §8.1.3.5)
 _IN_TWO_MORE = 0x82
 #: identifier octets of an Attribute and of its values, and the least octets that it has
@@ -158,8 +162,11 @@ class Node:
         return dotted(self._data[self._body : self._end])
 
     def integer(self) -> int:
-        """The value of an INTEGER."""
-        return int.from_bytes(self.expect(INTEGER).content, signed=True)
+        """The value of an INTEGER, of a size that can be printed. Raises MalformedMessage."""
+        content = self.expect(INTEGER).content
+        if len(content) > _MAX_INTEGER:
+            raise MalformedMessage(f"an ASN.1 integer of more than {_MAX_INTEGER} octets")
+        return int.from_bytes(content, signed=True)
 
     def time(self) -> datetime:
         """The moment of a UTCTime or GeneralizedTime; fractions of a second are dropped."""

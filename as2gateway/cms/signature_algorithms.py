@@ -77,7 +77,7 @@ def _read_pss(parameters: Node) -> SignatureAlgorithm:
     salt = fields.optional(ber.CONTEXT + 2)
     length = salt.only_child().integer() if salt else _PSS_SALT_LENGTH
     if not 0 <= length <= _MAX_SALT_LENGTH:
-        raise MalformedMessage(f"a PSS salt of {length} octets")
+        raise MalformedMessage(f"a PSS salt that is not of 0 to {_MAX_SALT_LENGTH} octets")
     return SignatureAlgorithm(
         Scheme.RSA_PSS,
         read_digest(digest.only_child()) if digest else DigestAlgorithm.SHA1,

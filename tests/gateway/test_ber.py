@@ -225,6 +225,12 @@ def test_integers_survive_the_way_there_and_back(value: int) -> None:
     assert ber.parse(der.integer(value)).integer() == value
 
 
+def test_integers_are_bounded() -> None:
+    assert ber.parse(der.element(ber.INTEGER, b"\x7f" * 1024)).integer() > 0
+    with pytest.raises(MalformedMessage, match="more than 1024 octets"):
+        ber.parse(der.element(ber.INTEGER, b"\x7f" * 1025)).integer()
+
+
 @pytest.mark.parametrize(
     ("tag", "text", "expected"),
     [

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from as2gateway import der
 from as2gateway.algorithms import DigestAlgorithm
-from as2gateway.cms import signed
+from as2gateway.cms import oids, signed
 from as2gateway.errors import (
     AS2Error,
     AuthenticationFailed,
@@ -18,6 +19,7 @@ from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, same_message_id, v
 from as2gateway.policy import Limits
 from tests import openssl
 from tests.gateway import mdns
+from tests.gateway.cms.making import Signer, signed_data
 from tests.gateway.mdns import (
     DIGEST,
     EXPECTED,
@@ -196,6 +198,15 @@ def test_a_signature_by_an_unknown_algorithm_fails() -> None:
     before, _, after = mdns.sign().rpartition(rsa_encryption)
     mdn = read(before + rsa_encryption[:-1] + b"\x63" + after)
     refuse(mdn, EXPECTED, AuthenticationFailed)
+
+
+def test_a_salt_of_a_length_that_nobody_can_print_fails() -> None:
+    salt = der.element(0xA2, der.element(der.INTEGER, b"\x7f" * 2000))
+    pss = der.sequence(der.oid(oids.RSASSA_PSS), der.sequence(salt))
+    octets = signed_data(Signer(openssl.identity("partner"), algorithm=pss))
+    part = f"Content-Type: {mdns.REPORT_TYPE}\r\n\r\n".encode() + REPORT
+    body = multipart(part, mdns.SIGNATURE_HEADERS + octets, boundary=b"s")
+    refuse(read(body), EXPECTED, AuthenticationFailed)
 
 
 def test_a_signature_without_attributes_needs_a_switch() -> None:
