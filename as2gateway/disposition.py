@@ -32,12 +32,13 @@ class Level(StrEnum):
 _CFWS = r"(?:\s|\([^()]*\))*+"  # blanks and comments (RFC 3798 §3.1.1)
 _FIELD = re.compile(rf"(?:[^;]*;)?{_CFWS}(?P<type>[A-Za-z-]++){_CFWS}(?P<modifier>.*)", re.DOTALL)
 _MODIFIER = re.compile(
-    rf"/{_CFWS}(?P<level>error|failure|warning)(?![A-Za-z-]){_CFWS}[:;=,]?\s*(?P<text>.*)",
+    rf"/{_CFWS}(?P<level>error|failure|warning)(?![A-Za-z-]){_CFWS}(?P<rest>[:;=,]?\s*(?P<text>.*))",
     re.DOTALL | re.IGNORECASE,
 )
-# A second modifier after a comma; its level counts if it is worse (RFC 3798 §3.2.6).
+# A second modifier after a comma, or after what some put for one; its level counts if it is worse
+# (RFC 3798 §3.2.6).
 _WORSE = re.compile(
-    r",\s*(?:(?:processed|failed)\s*/\s*)?(error|failure)\s*(?:[:;=]|$)", re.IGNORECASE
+    r"[,;/]\s*(?:(?:processed|failed)\s*/\s*)?(error|failure)\s*(?:[:;=,]|$)", re.IGNORECASE
 )
 
 
@@ -103,6 +104,6 @@ def _read_modifier(modifier: str) -> tuple[Level, str]:
         # No known level (``processed/unsupported``): the word after the slash says what is wrong.
         return Level.ERROR, modifier.lstrip("/").strip()
     level, text = Level(match["level"].lower()), match["text"].strip()
-    if level is Level.WARNING and (worse := _WORSE.search(text)):
+    if level is Level.WARNING and (worse := _WORSE.search(match["rest"])):
         return Level(worse[1].lower()), text
     return level, text
