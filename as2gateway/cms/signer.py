@@ -11,7 +11,7 @@ from as2gateway.cms.attributes import SignedAttributes
 from as2gateway.cms.identifiers import means
 from as2gateway.cms.signature_algorithms import SignatureAlgorithm, read_digest
 from as2gateway.cms.signatures import made_by
-from as2gateway.errors import AuthenticationFailed
+from as2gateway.errors import AuthenticationFailed, MalformedMessage
 
 
 class SignerInfo(NamedTuple):
@@ -46,8 +46,11 @@ class SignerInfo(NamedTuple):
         return read_digest(self.digest_identifier)
 
     def names(self, certificate: Certificate) -> bool:
-        """Whether it says that this certificate's key signed."""
-        return means(self.identifier, certificate)
+        """Whether it says, in a way that can be read, that this certificate's key signed."""
+        try:
+            return means(self.identifier, certificate)
+        except MalformedMessage:  # somebody else's, whose signature does not count (CMS-22)
+            return False
 
     def made_with(
         self,

@@ -80,6 +80,20 @@ def test_a_foreign_signer_with_unknown_algorithms_does_not_count() -> None:
     _refused(AuthenticationFailed, signed_data(foreign), "unknown digest algorithm 1.2.3")
 
 
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        der.element(0x81, b"of some later version"),
+        der.sequence(der.integer(1)),
+        der.sequence(der.sequence(), der.element(der.INTEGER, b"\x7f" * 9999)),
+    ],
+)
+def test_a_foreign_signer_whose_identifier_cannot_be_read_does_not_count(identifier: bytes) -> None:
+    foreign = Signer(OTHER, identifier=identifier)
+    assert verify(signed_data(foreign, GOOD)).certificate == PARTNER.certificate
+    _refused(AuthenticationFailed, signed_data(foreign), "none of the 1")
+
+
 # --- what -----------------------------------------------------------------------------------------
 
 
@@ -270,6 +284,8 @@ _PSS_SHA256 = der.element(0xA0, _SHA256)
         (_pss(_PSS_SHA256), AuthenticationFailed, "wrong"),
         (_pss(_PSS_SHA256, der.element(0xA2, der.integer(-1))), MalformedMessage, "salt"),
         (_pss(_PSS_SHA256, der.element(0xA2, der.integer(2**40))), MalformedMessage, "salt"),
+        (_pss(_PSS_SHA256, der.element(0xA2, der.integer(256**1000))), MalformedMessage, "salt"),
+        (_pss(_PSS_SHA256, der.element(0xA2, der.integer(256**9999))), MalformedMessage, "1024"),
         (_pss(_PSS_SHA256, der.element(0xA2, der.integer(2000))), AuthenticationFailed, "wrong"),
         (_pss(der.element(0xA1, _SHA256)), MalformedMessage, "MGF1"),
     ],
