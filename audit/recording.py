@@ -4,7 +4,6 @@ An event and its cause are then committed together or not at all. Payloads, head
 length and key material never come in here: texts are clipped, data holds plain JSON values only.
 """
 
-import ipaddress
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from django.db import models
 from django.dispatch import Signal
 from django.utils import timezone
 
+from audit.addresses import plain
 from audit.inserting import insert
 from audit.models import AuditEvent
 from audit.tags import Tag
@@ -77,7 +77,7 @@ def record(  # noqa: PLR0913  # an event has this many sides, and callers name t
         at=timezone.now(),
         tag=tag.value,
         actor=_clip(actor, 150),
-        address=_address(address),
+        address=plain(address or ""),  # a Unix socket has none
         subject_kind=_clip(subject.kind, 40),
         subject_pk=_clip(subject.pk, 40),
         subject_name=_clip(subject.name, 200),
@@ -95,14 +95,6 @@ def _clip(text: str, limit: int) -> str:
     if KEY_MATERIAL in clean:
         return WITHHELD
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
-
-
-def _address(address: str | None) -> str | None:
-    """Take an IP address without its zone; None for anything else (a Unix socket has none)."""
-    try:
-        return str(ipaddress.ip_address((address or "").partition("%")[0]))
-    except ValueError:
-        return None
 
 
 def _plain(value: object, depth: int) -> object:

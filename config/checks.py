@@ -15,6 +15,7 @@ from django.core.checks import register as register_check
 from django.db import connections
 
 from as2gateway.engines import ENGINES
+from config.logs import STYLES
 from config.tls import server_context
 
 LOOPBACK: Final = ("127.", "localhost", "[::1]", "unix:")
@@ -35,11 +36,28 @@ POSITIVE: Final = (
     "AS2_WEB_THREADS",
     "AS2_WORKER_CONCURRENCY",
 )
+#: A hundred years, as a connection takes; much more cannot be counted back from today.
+_LONGEST_DAYS: Final = 36_500
+#: Numbers of which 0 has a meaning of its own, with the most where there is one.
+NOT_NEGATIVE: Final = {
+    "AS2_KEEP_DAYS": _LONGEST_DAYS,
+    "AS2_TLS_TEST_HOURS": 24 * _LONGEST_DAYS,
+    "AS2_RATE_STRANGER": None,
+    "AS2_RATE_UNKNOWN_PAIR": None,
+    "AS2_RATE_PARTNER": None,
+    "AS2_MIN_RATE": None,
+    "AS2_MIN_RATE_GRACE": None,
+    "AS2_MIN_FREE_SPACE": None,
+    "AS2_RESTART_MIN_SIZE": None,
+    "AS2_RESTART_MAX_HELD": None,
+    "AS2_REFUSALS": None,
+}
+_HOURS: Final = range(24)
 
 
 def register() -> None:
     """Hand the checks to Django."""
-    for check in (check_values, check_debugging, check_exposure, check_secrets, check_tls):
+    for check in CHECKS:
         register_check(check)
     register_check(check_durability, Tags.database)
 
@@ -58,6 +76,36 @@ def check_values(**_kwargs: Any) -> list[CheckMessage]:
             ipaddress.ip_network(network, strict=False)
         except ValueError as error:
             found.append(Error(f"AS2_METRICS_ALLOW: {error}.", id="config.E006"))
+    return found
+
+
+def check_ranges(**_kwargs: Any) -> list[CheckMessage]:
+    """Refuse numbers that would do the opposite of what is meant: -1 days keep nothing at all."""
+    found: list[CheckMessage] = []
+    for name, most in NOT_NEGATIVE.items():
+        value = getattr(settings, name)
+        if value < 0:
+            found.append(Error(f"{name} must not be negative.", id="config.E007"))
+        elif most is not None and value > most:
+            found.append(Error(f"{name} must be at most {most}.", id="config.E007"))
+    hour = settings.AS2_DIGEST_HOUR
+    if hour is not None and hour not in _HOURS:
+        text = "AS2_DIGEST_HOUR must be an hour of the day, 0 to 23, or -1 for no digest."
+        found.append(Error(text, id="config.E008"))
+    return found
+
+
+def check_words(**_kwargs: Any) -> list[CheckMessage]:
+    """Refuse words that mean nothing here, and would be passed over in silence."""
+    found: list[CheckMessage] = []
+    for proxy in filter(str.strip, settings.AS2_TRUSTED_PROXIES.split(",")):
+        try:
+            ipaddress.ip_network(proxy.strip())
+        except ValueError as error:
+            text = f"AS2_TRUSTED_PROXIES lists addresses and networks: {error}."
+            found.append(Error(text, id="config.E009"))
+    if settings.AS2_LOG not in STYLES:
+        found.append(Error(f"AS2_LOG must be one of {', '.join(STYLES)}.", id="config.E010"))
     return found
 
 
@@ -153,3 +201,14 @@ def _durability(alias: str) -> list[CheckMessage]:
             id="config.E004",
         )
     ]
+
+
+CHECKS: Final = (
+    check_values,
+    check_ranges,
+    check_words,
+    check_debugging,
+    check_exposure,
+    check_secrets,
+    check_tls,
+)

@@ -22,6 +22,7 @@ from django.conf import settings
 from gunicorn import sock as server_sockets
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from audit.addresses import is_trusted, plain
 from config.bodies import Parser
 from config.heads import SMALL, Head
 from messages.intake import BodyLimits
@@ -52,6 +53,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A connection whose beginning of a request is read by the loop."""
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+        if isinstance(client, tuple):
+            client = (plain(client[0]) or client[0], *client[1:])
         super().__init__(cfg, sock, client, server)
         self.parser: Any = None
         # A thread need not wait: it gets a request that is there.
@@ -118,7 +121,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._large: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._looked = self._told = 0.0
-        self._trusted = {p.strip() for p in settings.AS2_TRUSTED_PROXIES.split(",")}
 
     # ------------------------------------------------------------ connections come and go
 
@@ -145,7 +147,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _has_too_many(self, address: str) -> bool:
         # Whoever comes by a proxy of ours, or by a socket of this machine, has one address for all.
-        if not address or address in self._trusted:
+        if not address or is_trusted(address):
             return False
         surplus = self._open[address] - settings.AS2_CONNECTIONS_PER_ADDRESS
         if surplus == 1:
@@ -259,7 +261,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self._large.total() >= slots:
             return False
         address = connection.address
-        own = slots if not address or address in self._trusted else max(1, slots // 2)
+        own = slots if not address or is_trusted(address) else max(1, slots // 2)
         return bool(self._large[address] < own)
 
     def _free_slot(self, connection: Connection) -> None:

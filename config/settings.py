@@ -177,7 +177,8 @@ WHITENOISE_MAX_AGE = 300
 UNFOLD = unfold.UNFOLD
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = logs.configure(env("AS2_LOG"), env("AS2_LOG_LEVEL"))
+AS2_LOG: str = env("AS2_LOG")
+LOGGING = logs.configure(AS2_LOG, env("AS2_LOG_LEVEL"))
 
 # ------------------------------------------------------------------ the gateway
 

@@ -14,14 +14,58 @@ def _ids(found: list[CheckMessage]) -> list[str | None]:
 
 
 def test_the_defaults_are_fine() -> None:
-    found = [checks.check_values(), checks.check_debugging(), checks.check_exposure()]
-    assert [*found, checks.check_secrets()] == [[], [], [], []]
+    assert [check() for check in checks.CHECKS] == [[] for _ in checks.CHECKS]
 
 
 @pytest.mark.parametrize("name", checks.POSITIVE)
 def test_a_number_that_stops_everything_is_refused(settings: Settings, name: str) -> None:
     setattr(settings, name, 0)
     assert _ids(checks.check_values()) == ["config.E001"]
+
+
+@pytest.mark.parametrize("name", checks.NOT_NEGATIVE)
+def test_a_number_that_would_do_the_opposite_is_refused(settings: Settings, name: str) -> None:
+    setattr(settings, name, 0)
+    assert _ids(checks.check_ranges()) == []
+    setattr(settings, name, -1)
+    assert _ids(checks.check_ranges()) == ["config.E007"]
+
+
+@pytest.mark.parametrize("name", ["AS2_KEEP_DAYS", "AS2_TLS_TEST_HOURS"])
+def test_more_time_than_can_be_counted_is_refused(settings: Settings, name: str) -> None:
+    setattr(settings, name, 1_000_000_000)
+    assert _ids(checks.check_ranges()) == ["config.E007"]
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"), [(None, []), (0, []), (23, []), (24, ["config.E008"])]
+)
+def test_the_digest_s_hour_is_one_of_the_day(
+    settings: Settings, hour: int | None, expected: list[str]
+) -> None:
+    settings.AS2_DIGEST_HOUR = hour
+    assert _ids(checks.check_ranges()) == expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ("", []),
+        ("127.0.0.1, ::1, 172.18.0.0/16", []),
+        ("172.18.0.1/16", ["config.E009"]),
+        ("proxy.example, *", ["config.E009", "config.E009"]),
+    ],
+)
+def test_proxies_are_addresses_and_networks(
+    settings: Settings, listed: str, expected: list[str]
+) -> None:
+    settings.AS2_TRUSTED_PROXIES = listed
+    assert _ids(checks.check_words()) == expected
+
+
+def test_an_unknown_style_of_logs_is_refused(settings: Settings) -> None:
+    settings.AS2_LOG = "pretty"
+    assert _ids(checks.check_words()) == ["config.E010"]
 
 
 def test_an_unknown_engine_is_refused(settings: Settings) -> None:

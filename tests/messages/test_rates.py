@@ -7,6 +7,7 @@ import pytest
 import redis
 from pytest_django import Settings
 
+from audit.addresses import client_address
 from audit.models import AuditEvent
 from messages.intake import Refused
 from messages.models import Message, UnknownSender
@@ -110,6 +111,17 @@ def test_a_new_minute_begins_anew(own: Limiter, clock: Clock) -> None:
     assert refusal.value.fields == (("Retry-After", "1"),)
     clock.now += 1
     assert not refused(own, "192.0.2.1")
+
+
+def test_ipv4_on_a_socket_for_both_kinds_is_counted_apart(own: Limiter) -> None:
+    one, other = (
+        client_address({"REMOTE_ADDR": each}) for each in ("::ffff:192.0.2.1", "::ffff:192.0.2.2")
+    )
+    assert one is not None
+    assert other is not None
+    while not refused(own, one):
+        pass
+    assert not refused(own, other)
 
 
 def test_addresses_are_counted_apart_and_those_of_an_ipv6_network_together(own: Limiter) -> None:
