@@ -58,7 +58,8 @@ def configure(redis_url: str, lease: int, home: Home) -> Broker:
 
 def _redis(lease: int) -> dict[str, object]:
     return {
-        # Must exceed the longest task; running one twice is harmless, only wasteful.
+        # A longer task is called a second time, which finds nothing to claim; a shorter time would
+        # only do so more often.
         "visibility_timeout": lease + 60,
         # kombu looks for tasks of dead workers every interval x throttle seconds.
         "unacked_restore_interval": 2,

@@ -25,6 +25,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from audit.addresses import is_trusted, plain
 from config.bodies import Parser
 from config.heads import SMALL, Head
+from config.tls import handshake_failed
 from messages.intake import BodyLimits
 
 #: Bytes read at once, and seconds between two looks at the deadlines.
@@ -63,6 +64,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.began = self.heard = time.monotonic()
         self.encrypted = bool(cfg.is_ssl)
         self.shaken = not self.encrypted
+        #: whether something of a TLS handshake has come
+        self.shaking = False
         #: whether the loop is told of what comes
         self.watched = False
         self.holds_slot = False
@@ -208,6 +211,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._watch(connection, selectors.EVENT_READ, self._read)
 
     def _shake_hands(self, connection: Connection) -> None:
+        connection.shaking = True
         connection.sock.do_handshake()
         connection.shaken = True
         self._watch(connection, selectors.EVENT_READ, self._read)
@@ -335,5 +339,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.warning("a request from %s came too slowly", connection.address)
             with suppress(OSError):
                 connection.sock.send(_TOO_SLOW)
+        elif connection.shaking and not connection.shaken:
+            handshake_failed.send(Worker, peer=connection.address, error=TimeoutError())
         self._coming.pop(connection, None)
         self._guarded(connection, self._linger)

@@ -1,4 +1,4 @@
-"""TLS of our own listener: one policy, a time limit on every wait, certificates renewed in place.
+"""TLS of our own listener: one policy, no wait without an end, certificates renewed in place.
 
 Used by the web server when ``AS2_TLS_CERT`` is set. A new handshake takes the certificate that the
 files hold at that moment; connections that are open keep theirs.
@@ -37,7 +37,7 @@ class _Socket(ssl.SSLSocket):
         """Shake hands, and tell if that fails."""
         try:
             super().do_handshake(block)
-        except (ssl.SSLError, TimeoutError) as error:
+        except ssl.SSLError as error:
             self._tell(error)
             raise
 
@@ -91,7 +91,7 @@ class ServerTLS:
 
     certificate: Path
     key: Path
-    #: for a handshake as a whole, then for each read and write
+    #: for each read and write that is waited for; the listener limits the handshake
     seconds: float
     #: authorities of the certificates that clients must have; None: nobody is asked for one
     clients: Path | None = None
@@ -100,14 +100,9 @@ class ServerTLS:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, sock: socket.socket) -> ssl.SSLSocket:
-        """Wrap a connection that is not waited for; the handshake is still to be made."""
+        """Wrap a connection that is not waited for, before its handshake. Raises OSError."""
         sock.setblocking(False)  # noqa: FBT003  Python's own
         return self._current().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-
-    def wrap_socket(self, sock: socket.socket, **options: Any) -> ssl.SSLSocket:
-        """Wrap a connection, with a limit to its handshake. Raises OSError."""
-        sock.settimeout(self.seconds)
-        return self._current().wrap_socket(sock, **options)
 
     def _current(self) -> ssl.SSLContext:
         """Return the context of the files as they are; the one before while they do not fit."""

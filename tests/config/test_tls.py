@@ -69,6 +69,7 @@ class Listener:
 
     port: int
     files: Files
+    log: Path
 
     def shown(self) -> str:
         """The fingerprint that a new handshake shows."""
@@ -95,22 +96,25 @@ def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
     folder = tmp_path_factory.mktemp("tls")
     files = Files.within(folder)
     settings = {"AS2_TLS_CERT": str(files.certificate), "AS2_TLS_KEY": str(files.key)}
-    narrow = {"AS2_WEB_THREADS": "1", "AS2_READ_TIMEOUT": "1"}
+    narrow = {"AS2_WEB_THREADS": "1", "AS2_READ_TIMEOUT": "1", "AS2_HEADER_TIMEOUT": "3"}
     gateway = Gateway(folder / "home", env={**settings, **narrow})
     gateway.home.mkdir()
+    log = folder / "web.log"
+    said = log.open("wb")
     web = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"],
         cwd=ROOT,
         env=gateway.env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
     )
     try:
         wait_for(lambda: _listens(gateway.port), 60, "the web server")
-        yield Listener(gateway.port, files)
+        yield Listener(gateway.port, files, log)
     finally:
         web.terminate()
         web.wait()
+        said.close()
 
 
 def _listens(port: int) -> bool:
@@ -160,6 +164,20 @@ def test_a_peer_that_stops_in_the_handshake_stops_nobody_else(listener: Listener
         assert listener.is_healthy()
 
 
+def test_it_is_ended_and_told_of_and_who_says_nothing_is_not(listener: Listener) -> None:
+    target = ("127.0.0.1", listener.port)
+    with ExitStack() as stack:
+        silent, half = (
+            stack.enter_context(closing(socket.create_connection(target, 20, (source, 0))))
+            for source in ("127.0.0.8", "127.0.0.9")
+        )
+        half.sendall(HALF_HELLO)
+        assert (silent.recv(1), half.recv(1)) == (b"", b"")
+    told = "127.0.0.9 stops in the middle of the handshake"
+    wait_for(lambda: told in listener.log.read_text(), 20, "the line of the log")
+    assert "127.0.0.8" not in listener.log.read_text()
+
+
 @pytest.mark.parametrize("first", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 def test_a_peer_that_stops_in_a_request_stops_nobody_else(listener: Listener, first: bytes) -> None:
     with closing(listener.connect()) as peer:
@@ -187,7 +205,7 @@ def test_without_any_certificate_there_is_no_handshake(tmp_path: Path) -> None:
     tls = ServerTLS(tmp_path / "none.pem", tmp_path / "none.key", 1.0)
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(ssl.SSLError, match="cannot be used"):
-        tls.wrap_socket(ours, server_side=True)
+        tls.begin(ours)
 
 
 def test_blocking_never_means_for_ever(tmp_path: Path) -> None:
@@ -195,8 +213,7 @@ def test_blocking_never_means_for_ever(tmp_path: Path) -> None:
     tls = ServerTLS(files.certificate, files.key, 7.0)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        sock = tls.wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
-        sock.setblocking(False)
+        sock = tls.begin(ours)
         assert sock.gettimeout() == 0.0
         sock.setblocking(True)
         assert sock.gettimeout() == 7.0

@@ -40,9 +40,9 @@ def test_our_own_listener_knows_it_from_the_socket(tmp_path: Path) -> None:
         peer = wrap(theirs, **options)
         thread = threading.Thread(target=peer.do_handshake)
         thread.start()
-        with ServerTLS(files.certificate, files.key, 20.0).wrap_socket(
-            ours, server_side=True
-        ) as sock:
+        with ServerTLS(files.certificate, files.key, 20.0).begin(ours) as sock:
+            sock.setblocking(True)
+            sock.do_handshake()
             thread.join()
             found = arriving_tls({"gunicorn.socket": sock, **TOLD, "REMOTE_ADDR": PROXY})
             cipher = peer.cipher()
