@@ -19,6 +19,7 @@ from audit.addresses import plain
 from audit.inserting import insert
 from audit.models import AuditEvent
 from audit.tags import Tag
+from audit.texts import storable
 
 #: Characters of a text inside ``data``: enough for a URL or an error, not for a document.
 DATA_TEXT: Final = 500
@@ -89,9 +90,8 @@ def record(  # noqa: PLR0913  # an event has this many sides, and callers name t
 
 
 def _clip(text: str, limit: int) -> str:
-    """Make a text storable: partners choose some of these, and a row must not fail by them."""
-    # PostgreSQL takes neither NUL nor lone surrogates.
-    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    """Make a text storable: partners choose some of these."""
+    clean = storable(text)
     if KEY_MATERIAL in clean:
         return WITHHELD
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

@@ -10,19 +10,22 @@ from typing import Final
 from as2gateway import edi
 from audit.recording import Subject, record
 from audit.tags import Tag
+from audit.texts import storable
 from messages.literals import Literal
 from messages.models import Direction, Message
 
 #: How far back an acknowledgement is looked for: control numbers start again some day.
 REACH: Final = dt.timedelta(days=90)
+#: Characters of a type, or a number, that are kept.
+_LENGTH: Final = 20
 
 
 def columns_of(facts: edi.EDIFacts) -> dict[str, str]:
     """Return the columns of a message's row that its document fills."""
     return {
         "edi_standard": facts.standard.value,
-        "edi_type": _storable(facts.type),
-        "edi_control_number": _storable(facts.control_number),
+        "edi_type": storable(facts.type, _LENGTH),
+        "edi_control_number": storable(facts.control_number, _LENGTH),
         "edi_references": "\n".join(f"{each.kind} {each.value}" for each in facts.references),
     }
 
@@ -72,9 +75,4 @@ def _answered(
 
 def _bare(number: str) -> str:
     """A number without the zeros before it, which not everybody repeats."""
-    return _storable(number.lstrip("0") or "0")
-
-
-def _storable(text: str) -> str:
-    # What a partner wrote may hold what PostgreSQL does not take.
-    return text.replace("\0", "")[:20]
+    return storable(number.lstrip("0") or "0", _LENGTH)

@@ -19,6 +19,7 @@ from as2gateway.events import Facts, LayerKind
 from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
+from audit.texts import storable
 from messages import (
     acknowledging,
     answering,
@@ -35,7 +36,7 @@ from messages.answering import Draft
 from messages.arrivals import Arrival
 from messages.judging import Judgement
 from messages.models import MDN, Delivery, DeliveryState, Message, State
-from messages.safe_names import storable, storable_name
+from messages.safe_names import storable_name
 from messages.store import Kind, Writer, commit_all, get_store
 from partners.policies import snapshot
 from partners.rollover import used

@@ -6,7 +6,6 @@ late, twice, or never (MDR-16, MDR-17).
 """
 
 import datetime as dt
-import ipaddress
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,9 +25,11 @@ from as2gateway.errors import (
 )
 from as2gateway.headers import Headers
 from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, same_message_id, verify_mdn
+from audit.addresses import plain
 from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
+from audit.texts import storable
 from messages import returned_mics, settlement
 from messages.literals import Literal
 from messages.models import MDN, Direction, MDNState, Message
@@ -84,7 +85,7 @@ def take_mdn(headers: Headers, body: bytes, address: str | None, post: Post | No
 
 
 def _take(headers: Headers, body: bytes, address: str | None, post: Post | None) -> MDN:
-    columns = {"address": _ip(address), "headers": [[_clean(n), _clean(v)] for n, v in headers]}
+    columns = _arrived(headers, address)
     try:
         mdn = read_mdn(headers, body, limits())
     except MalformedMDN as error:
@@ -103,7 +104,7 @@ def keep_as_information(
     headers: Headers, body: bytes, address: str | None, message: Message
 ) -> MDN:
     """Keep an MDN that came with an error status: it settles nothing (SND-08)."""
-    columns = {"address": _ip(address), "headers": [[_clean(n), _clean(v)] for n, v in headers]}
+    columns = _arrived(headers, address)
     try:
         columns |= _read_columns(read_mdn(headers, body, limits()))
     except MalformedMDN as error:
@@ -240,7 +241,7 @@ def _keep(
         state=verdict.state,
         signer=verdict.signer,
         mic_matched=verdict.mic_matched,
-        failure_text=_clean(verdict.text),
+        failure_text=storable(verdict.text),
         finished_at=timezone.now(),
         **columns,
     )
@@ -268,26 +269,19 @@ def _too_many() -> bool:
     return recent.count() >= UNMATCHED_AN_HOUR
 
 
+def _arrived(headers: Headers, address: str | None) -> dict[str, Any]:
+    fields = [[storable(name), storable(value)] for name, value in headers]
+    return {"address": plain(address or ""), "headers": fields}
+
+
 def _read_columns(mdn: UnverifiedMDN) -> dict[str, Any]:
     return {
-        "original_message_id": _clean(mdn.original_message_id or "")[:998],
-        "as2_from": _clean(mdn.as2_from)[:128],
-        "as2_to": _clean(mdn.as2_to)[:128],
-        "disposition": _clean(mdn.disposition.modified_type)[:500],
+        "original_message_id": storable(mdn.original_message_id or "", 998),
+        "as2_from": storable(mdn.as2_from, 128),
+        "as2_to": storable(mdn.as2_to, 128),
+        "disposition": storable(mdn.disposition.modified_type, 500),
         "positive": mdn.disposition.positive,
         "signed": mdn.signed,
         "mic": str(mdn.mic or "")[:200],
-        "text": _clean("\n".join([mdn.text, *mdn.details]).strip())[:10_000],
+        "text": storable("\n".join([mdn.text, *mdn.details]).strip())[:10_000],
     }
-
-
-def _clean(text: str) -> str:
-    # PostgreSQL stores neither NUL nor lone surrogates.
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-
-
-def _ip(address: str | None) -> str | None:
-    try:
-        return str(ipaddress.ip_address((address or "").partition("%")[0]))
-    except ValueError:
-        return None

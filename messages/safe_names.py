@@ -9,6 +9,8 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from audit.texts import storable
+
 #: Bytes of a folder's name; file systems take 255, and a temporary name adds to it.
 _FOLDER_BYTES = 200
 #: Bytes of a file's name (threats R21): leaves room for what the business side adds.
@@ -87,9 +89,4 @@ def _split(name: str) -> tuple[str, str]:
 
 def storable_name(name: str) -> str:
     """Shorten a partner's file name for a column; its end is kept, which says what it is."""
-    return storable(name, len(name))[-255:]
-
-
-def storable(text: str, limit: int) -> str:
-    """Take out of a partner's text what PostgreSQL does not take."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]
+    return storable(name)[-255:]

@@ -14,6 +14,7 @@ from as2gateway.disposition import Disposition
 from audit.reading import refresh
 from audit.recording import Subject, record
 from audit.tags import Tag
+from audit.texts import storable
 from audit.updating import update
 from messages.claims import wake_next
 from messages.models import MDN, MDNState, Message, State
@@ -147,11 +148,12 @@ def _failed(row: MDN, disposition: Disposition) -> dict[str, Any]:
         )
         return {"state": State.FAILED, "failure_code": code, "failure_text": text}
     word = disposition.text.strip().lower()
+    code = storable(word, 60) or "refused"
     said = " ".join(row.text.split())[:_SHOWN]
     text = f"The partner refused the message: {row.disposition}. {_HINTS.get(word, _ASK)}"
     if said:
         text = f"{text} Their words: “{said}”"
-    return {"state": State.FAILED, "failure_code": word[:60] or "refused", "failure_text": text}
+    return {"state": State.FAILED, "failure_code": code, "failure_text": text}
 
 
 def _note_later(message: Message, row: MDN, *, agrees: bool) -> None:

@@ -16,9 +16,10 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
+from audit.texts import storable
 from messages import intake
 from messages.intake import BodyLimits
-from messages.safe_names import storable, storable_name
+from messages.safe_names import storable_name
 from messages.store import Writer, get_store
 from partners.api.problems import Problem, unprocessable
 from partners.models.validators import CONTENT_TYPE

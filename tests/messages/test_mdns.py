@@ -59,6 +59,15 @@ def test_a_verified_mdn_delivers_the_message(sent: Sent) -> None:
     assert AuditEvent.objects.filter(tag="message:outbound:delivered").count() == 1
 
 
+def test_a_disposition_that_no_database_takes_fails_the_message_all_the_same(sent: Sent) -> None:
+    Message.objects.update(mdn_signed=False)
+    built = sent.mdn(reporting("processed/error: cannot read", with_mic=False), signs=False)
+    mdn = take_mdn(built.headers, built.body.replace(b"cannot read", b"cannot\0read"), None)
+    assert (mdn.state, mdn.message) == (MDNState.VERIFIED, sent.row)
+    assert (sent.message.state, sent.message.failure_code) == (State.FAILED, "cannot\ufffdread")
+    assert "cannot\ufffdread" in sent.message.failure_text
+
+
 def test_the_octets_of_an_mdn_are_kept_as_they_came(sent: Sent) -> None:
     built = sent.mdn()
     row = take_mdn(built.headers, built.body, None)
