@@ -84,12 +84,15 @@ class Tag(StrEnum):
     ROLLOVER_CERTIFICATE_CANCELLED = "rollover:certificate:cancelled"
     ROLLOVER_CERTIFICATE_DONE = "rollover:certificate:done"
     USER_ACCESS_CHANGED = "user:access:changed"
+    USER_ACCOUNT_DELETED = "user:account:deleted"
+    USER_PASSWORD_CHANGED = "user:password:changed"  # noqa: S105  a kind of event
     USER_TOKEN_MADE = "user:token:made"  # noqa: S105  a kind of event
     USER_TOKEN_REVOKED = "user:token:revoked"  # noqa: S105  the same
     USER_DEVICE_ADDED = "user:device:added"
     USER_DEVICE_BACKUP = "user:device:backup"
     USER_DEVICE_RESET = "user:device:reset"
     USER_LOGIN_LOCKED = "user:login:locked"
+    USER_LOGIN_UNLOCKED = "user:login:unlocked"
     SENDER_UNKNOWN_SEEN = "sender:unknown:seen"
     SENDER_RATE_EXCEEDED = "sender:rate:exceeded"
     ENDPOINT_TLS_TESTED = "endpoint:tls:tested"

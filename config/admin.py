@@ -3,23 +3,31 @@
 from typing import TYPE_CHECKING, Any
 
 from axes.models import AccessAttempt, AccessLog
-from axes.utils import reset as unlock
 from django.contrib import admin
 from django.contrib import messages as flash
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from audit.theme import ReadOnlyAdmin, StackedInline
-from config.access import second_factor
-from config.access.changes import access_of, may_touch, permissions_of, record_access
+from config.access import lockout, second_factor
+from config.access.changes import (
+    access_of,
+    delete,
+    may_touch,
+    noting_password,
+    permissions_of,
+    record_access,
+)
 from config.access.lockout import address_of
 from config.access.roles import is_role
+from partners.admin.rollovers import by
 from partners.models import Scope
 
 if TYPE_CHECKING:
@@ -111,6 +119,25 @@ class ThemedUserAdmin(UserAdmin, _Theme):
             address=address_of(request),
         )
 
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - Django's signature
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Give somebody another password, and write down who did."""
+        row = self.get_object(request, unquote(id))
+        with noting_password(row.pk if row else None, by(request)):
+            return super().user_change_password(request, id, form_url)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """Delete a user, and write down what it could do."""
+        delete([obj], by(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """The same for those that were selected."""
+        delete(queryset, by(request))
+
     @admin.action(description="Take off the second factor", permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Help somebody who lost telephone and backup codes: the password alone opens again."""
@@ -142,6 +169,10 @@ class ThemedGroupAdmin(GroupAdmin, _Theme):
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """The same for deleting."""
         return super().has_delete_permission(request, obj) and not _is_fixed(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        """Delete a group, and write down what it permitted."""
+        delete([obj], by(request))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Offer no deletion of many at once, which would not ask for each."""
@@ -187,8 +218,8 @@ class FailedLoginAdmin(_AttemptAdmin):
     @admin.action(description="End the lock", permissions=["unlock"])
     def unlock(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
         """Forget the wrong passwords, so that the person can try again at once."""
-        for row in queryset:
-            unlock(username=row.username, ip=row.ip_address)
+        for name, address in {(row.username, row.ip_address) for row in queryset}:
+            lockout.unlock(name, address, by(request))
         flash.success(request, "The lock is ended.")
 
 

@@ -9,14 +9,17 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+from axes.utils import reset
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from audit.addresses import client_address
 from audit.recording import Subject, record
 from audit.tags import Tag
+from partners.rollover.recording import By
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,19 @@ def answer(
     page = render(request, "as2_access/locked.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     page["Retry-After"] = str(int(cool_off().total_seconds()))
     return page
+
+
+def unlock(name: str | None, place: str | None, by: By) -> None:
+    """Forget the wrong passwords for a name from one address, and write down who did."""
+    with transaction.atomic():
+        reset(username=name, ip=place)
+        record(
+            Tag.USER_LOGIN_UNLOCKED,
+            Subject("user", "", name or ""),
+            f"Lock of {name or 'nobody'} ended, for logins from {place or 'an unknown address'}.",
+            actor=by.actor,
+            address=by.address,
+        )
 
 
 def note(*, request: HttpRequest, username: str | None, **_kwargs: Any) -> None:

@@ -8,6 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 
 from config.access import pages, second_factor
+from config.access.changes import noting_password
+from config.access.lockout import address_of
+from partners.rollover.recording import By
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -32,6 +35,14 @@ class GatewaySite(AdminSite):
             return HttpResponseRedirect(f"{reverse('admin:second_factor')}?{query}")
         answer: HttpResponse = super().login(request, extra_context)
         return answer
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Let somebody change the own password, and write it down."""
+        with noting_password(request.user.pk, By(str(request.user), address_of(request))):
+            answer: HttpResponse = super().password_change(request, extra_context)
+            return answer
 
     def extra_urls(self) -> list[URLPattern]:
         """Add the pages of the second factor; the theme asks for them."""

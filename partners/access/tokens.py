@@ -76,6 +76,12 @@ def revoke(token: APIToken, now: dt.datetime, by: By) -> bool:
     return True
 
 
+def revoke_all(user: User, now: dt.datetime, by: By) -> None:
+    """End all tokens of a user."""
+    for token in APIToken.objects.filter(user=user, revoked_at=None):
+        revoke(token, now, by)
+
+
 def find(secret: str, now: dt.datetime) -> APIToken | None:
     """Find the token of a secret; None unless it is open and its user may still come in."""
     if not secret.startswith(PREFIX):
@@ -105,6 +111,16 @@ def may_make(maker: User | AnonymousUser, user: User) -> bool:
     if maker.pk == user.pk:
         return True
     return maker.has_perm("auth.change_user") and (maker.is_superuser or not user.is_superuser)
+
+
+def may_revoke(somebody: User | AnonymousUser, user: User | None) -> bool:
+    """Tell whether somebody may end a user's tokens: whoever may make them.
+
+    Those of nobody, or of who is not active, whoever looks after users.
+    """
+    if user is None or not user.is_active:
+        return somebody.has_perm("auth.change_user")
+    return may_make(somebody, user)
 
 
 def digest_of(secret: str) -> str:

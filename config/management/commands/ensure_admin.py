@@ -7,8 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from audit.acting import shell_name
-from config.access.changes import access_of, record_access
+from config.access.changes import access_of, record_access, record_password
 from config.env import secret
+from partners.rollover.recording import By
 
 
 class Command(BaseCommand):
@@ -31,7 +32,13 @@ class Command(BaseCommand):
             user, created = User.objects.get_or_create(username=options["username"])
             before = {} if created else access_of(user)
             user.is_active = user.is_staff = user.is_superuser = True
-            user.set_password(password)
+            # Containers say it at each start; that ends no session and is no event.
+            changed = not user.check_password(password)
+            if changed:
+                user.set_password(password)
             user.save()
             record_access(user, before, access_of(user), actor=shell_name(), address=None)
-        self.stdout.write(f"{user.get_username()}: {'created' if created else 'password changed'}")
+            if changed and not created:
+                record_password(user, By(shell_name()))
+        done = "created" if created else "password changed" if changed else "unchanged"
+        self.stdout.write(f"{user.get_username()}: {done}")

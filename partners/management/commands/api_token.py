@@ -42,28 +42,29 @@ class Command(ActingCommand):
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['username']}.")
-        if not user.is_active:
-            raise CommandError(f"{user} is not active: a token would open nothing.")
-        self._check_whose(user)
         now, name = timezone.now(), options["name"]
         if options["revoke"]:
             self._revoke(user, name, now)
             return
+        if not user.is_active:
+            raise CommandError(f"{user} is not active: a token would open nothing.")
+        self._check_whose(user, allowed=tokens.may_make(self.user, user))
         if not 0 <= options["days"] <= 3650 or not 0 < len(name) <= 100:  # noqa: PLR2004  as on the page
             raise CommandError("--days is 0 to 3650, and NAME has at most 100 characters.")
         end = now + dt.timedelta(days=options["days"]) if options["days"] else None
         wish = tokens.Wish(name, read_only=options["read_only"], expires_at=end)
         self.stdout.write(tokens.make(user, wish, now, By(self.actor)).secret)
 
-    def _check_whose(self, user: User) -> None:
+    def _check_whose(self, user: User, *, allowed: bool) -> None:
         """Raise Denied for a token of somebody who is none of the caller's business."""
         if is_shell(self.user) or self.user == user:
             return
-        ask(self.user, "auth.change_user", f"make tokens of {user}")
-        if not tokens.may_make(self.user, user):
+        ask(self.user, "auth.change_user", f"make or revoke tokens of {user}")
+        if not allowed:
             raise Denied(f"{self.user} may not do this: {user} is a superuser.")
 
     def _revoke(self, user: User, name: str, now: dt.datetime) -> None:
+        self._check_whose(user, allowed=tokens.may_revoke(self.user, user))
         rows = user.api_tokens.filter(name=name)
         done = [row for row in rows if tokens.revoke(row, now, By(self.actor))]
         if not done:

@@ -226,6 +226,14 @@ def test_the_command_prints_a_token_that_opens(user: User) -> None:
     assert status(calling.with_secret(secret)) == 401
 
 
+def test_the_command_revokes_tokens_of_who_is_not_active(user: User) -> None:
+    run(user.username, "SAP")
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="is not active: a token would open nothing"):
+        run(user.username, "SAP")
+    assert run(user.username, "SAP", "--revoke") == "1 revoked"
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
