@@ -2,7 +2,8 @@
 
 The files of a message are deleted first and its row says so afterwards: a crash in between leaves
 names of files that are gone, and the next run finishes them. The other order would leave files that
-nobody would ever look for. Only what is over is touched: every delivery done, every MDN posted.
+nobody would ever look for. Only what is over is touched: every delivery done, every MDN posted. A
+file that cannot be deleted is left to the next run, with its row, and holds up no other.
 """
 
 import datetime as dt
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -61,9 +62,10 @@ def purge(
     rows = Connection.objects.all() if connections is None else connections
     for connection in rows.select_related("organization", "partner").order_by("pk"):
         days = keep_days(connection)
-        if not days:
+        before = _before(now, days)
+        if before is None:
             continue
-        due = purgeable(connection, now - dt.timedelta(days=days))
+        due = purgeable(connection, before)
         if dry_run:
             total += _measure(due)
             continue
@@ -81,6 +83,14 @@ def keep_days(connection: Connection) -> int:
     """How many days its documents are kept; 0 is for ever."""
     default: int = settings.AS2_KEEP_DAYS
     return default if connection.keep_days is None else connection.keep_days
+
+
+def _before(now: dt.datetime, days: int) -> dt.datetime | None:
+    """Until when a message has to have ended; None if none is that old, or all are to be kept."""
+    try:
+        return now - dt.timedelta(days=days) if days > 0 else None
+    except OverflowError:  # before the year 1
+        return None
 
 
 def purgeable(connection: Connection, before: dt.datetime) -> QuerySet[Message]:
@@ -101,19 +111,36 @@ def purgeable(connection: Connection, before: dt.datetime) -> QuerySet[Message]:
 
 
 def _purge(due: QuerySet[Message], now: dt.datetime, end: float) -> Purged:
-    total = Purged()
+    total, kept, rest = Purged(), [], due
     while time.monotonic() < end:
-        batch = list(due[:BATCH])
+        batch = list(rest[:BATCH])
         if not batch:
             break
-        total += sum((_delete_files(message) for message in batch), Purged())
+        # On from the last one: those whose files could not be deleted would be found again.
+        rest = _after(due, batch[-1])
+        gone = []
+        for message in batch:
+            try:
+                total += _delete_files(message)
+                gone.append(message.pk)
+            except OSError as error:
+                kept.append(f"{message.message_id}: {error}")
         with transaction.atomic():
             # Whoever took one up again meanwhile (a resend by hand) finds that its octets are gone.
-            rows = Message.objects.filter(pk__in=[message.pk for message in batch])
-            rows.filter(due_at__isnull=True).update(
-                purged_at=now, raw_key="", payload_key="", wire_key=""
-            )
+            rows = Message.objects.filter(pk__in=gone, due_at__isnull=True)
+            rows.update(purged_at=now, raw_key="", payload_key="", wire_key="")
+    if kept:
+        logger.error(
+            "files of %d messages could not be deleted; the next run tries again; the first is %s",
+            *(len(kept), kept[0]),
+        )
     return total
+
+
+def _after(due: QuerySet[Message], last: Message) -> QuerySet[Message]:
+    """What comes behind a message in the order of ``purgeable``."""
+    same = Q(finished_at=last.finished_at, pk__gt=last.pk)
+    return due.filter(same | Q(finished_at__gt=last.finished_at))
 
 
 def _delete_files(message: Message) -> Purged:

@@ -1,6 +1,7 @@
 """Retention: what is old goes, what is still needed stays, and what proves a message stays too."""
 
 import datetime as dt
+import errno
 
 import pytest
 from django.core.management import call_command
@@ -13,8 +14,9 @@ from messages.models import Delivery, Message, State
 from messages.models.deliveries import DeliveryState
 from messages.retention import Purged, purge
 from messages.sending import resend
-from messages.store import get_store
+from messages.store import Store, get_store
 from partners.models import Connection
+from tests import factories
 from tests.messages import made_up
 from tests.messages.arrange import stored_files
 from tests.messages.sender import message
@@ -55,7 +57,21 @@ def test_each_connection_says_how_long(old: Message, days: int, kept: bool) -> N
     assert bool(old.payload_key) is kept
 
 
-@pytest.mark.parametrize(("days", "kept"), [(0, True), (30, False)])
+@pytest.mark.parametrize("days", [999_999, 2**31 - 1])
+def test_who_keeps_for_longer_than_there_are_dates_keeps_all_and_holds_up_no_other(
+    old: Message, days: int
+) -> None:
+    other = factories.bare_connection(
+        old.connection.organization, factories.partner("Other"), as2_id="Q", keep_days=1
+    )
+    made_up.message(other, State.DELIVERED)
+    age(40)
+    Connection.objects.filter(pk=old.connection_id).update(keep_days=days)
+    assert purge(timezone.now()).messages == 1
+    assert Message.objects.get(purged_at__isnull=True) == old
+
+
+@pytest.mark.parametrize(("days", "kept"), [(-1, True), (0, True), (30, False)])
 def test_the_installation_says_it_for_the_others(
     old: Message, settings: Settings, days: int, kept: bool
 ) -> None:
@@ -100,6 +116,31 @@ def test_many_are_purged_in_batches(
     age(2)
     assert purge(timezone.now()).messages == 5
     assert purge(timezone.now()) == Purged()
+
+
+def test_files_that_cannot_be_deleted_hold_up_no_others(
+    old: Message, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, partner = old.connection.organization, factories.partner("Other")
+    other = factories.bare_connection(owner, partner, as2_id="Q", keep_days=1)
+    for connection in (old.connection, other, other):
+        made_up.message(connection, State.DELIVERED)
+    age(40)
+    held, delete = old.payload_key, Store.delete
+
+    def refuses(store: Store, key: str) -> None:
+        if key == held:
+            raise PermissionError(errno.EACCES, "it is under legal hold")
+        delete(store, key)
+
+    monkeypatch.setattr(retention, "BATCH", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "delete", refuses)
+        assert purge(timezone.now()).messages == 3
+    assert Message.objects.get(purged_at__isnull=True) == old
+    assert "files of 1 messages could not be deleted" in caplog.text
+    assert purge(timezone.now()).messages == 1
+    assert not Message.objects.filter(purged_at__isnull=True).exists()
 
 
 def test_a_purge_is_an_audit_event(old: Message) -> None:
