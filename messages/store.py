@@ -199,6 +199,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: set[Path] = set()
+        #: days that were looked at: one that cannot be swept must not keep others from it
+        self._passed: set[str] = set()
 
     @property
     def quarantine(self) -> Path:
@@ -285,13 +287,14 @@ class Store:
     def sweep_orphans(self, older_than: dt.timedelta, named: Callable[[str], Iterable[str]]) -> int:
         """Remove what no row names among the files of one day, the oldest not swept yet. How many.
 
-        A crash between a file and its row leaves such files. ``named`` is given the
-        beginning of that day's keys and says which of them rows name.
+        A crash between a file and its row leaves such files. ``named`` is given the beginning of
+        that day's keys and says which of them rows name.
         """
         limit = time.time() - older_than.total_seconds()
         day = self._day_to_sweep(dt.datetime.fromtimestamp(limit, dt.UTC).strftime("%Y/%m/%d"))
         if day is None:
             return 0
+        self._passed.add(day)
         found = self.files_of(day)
         if any(file.modified >= limit for file in found.values()):
             return 0  # put back from a backup, and its rows may yet be
@@ -338,8 +341,11 @@ class Store:
         self._known.add(directory)
 
     def _day_to_sweep(self, limit: str) -> str | None:
-        """The first day before ``limit`` that has not been swept."""
-        return next((d for d in self.days() if d < limit and not self._is_swept(d)), None)
+        """The first day before ``limit`` that has not been swept; those passed over come again."""
+        days = [d for d in self.days() if d < limit and not self._is_swept(d)]
+        if self._passed.issuperset(days):
+            self._passed.clear()
+        return next((d for d in days if d not in self._passed), None)
 
     def _is_swept(self, day: str) -> bool:
         return (self.root / day / SWEPT).exists()

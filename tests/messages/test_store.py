@@ -309,3 +309,21 @@ def test_files_of_another_database_are_not_taken_for_orphans(
     assert store.sweep_orphans(WEEK, no_row) == 0
     assert all(path.exists() for path in foreign)
     assert "101 of 101 files" in caplog.text
+
+
+def test_a_day_that_stays_does_not_keep_others_from_being_swept(
+    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_MANY", 0)
+    foreign = file_of(store, "2026/01/02")
+    young = file_of(store, "2026/01/03", age=dt.timedelta(days=6))
+    orphan, *named = (file_of(store, "2026/01/04") for _ in range(3))
+
+    def rows(_start: str) -> list[str]:
+        return [str(path.relative_to(store.root)) for path in named]
+
+    assert [store.sweep_orphans(WEEK, rows) for _ in range(3)] == [0, 0, 1]
+    assert (foreign.exists(), young.exists(), orphan.exists()) == (True, True, False)
+    # They come again, in case they can be swept by now.
+    assert [store.sweep_orphans(WEEK, rows) for _ in range(2)] == [0, 0]
+    assert caplog.text.count("1 of 1 files of 2026/01/02 are in no row") == 2
