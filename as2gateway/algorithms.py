@@ -1,6 +1,6 @@
 """Algorithms by the names that operators and the wire use, and their object identifiers.
 
-Sources: RFC 5754, RFC 5084 and RFC 8551 for CMS; RFC 3851, RFC 5751 and conformance MIC-07 for the
+Sources: RFC 5754, RFC 5084 and RFC 8551 for CMS; RFC 3851, RFC 5751 and MIC-07 for the
 spellings of digests. What is allowed on a connection is policy, not decided here.
 """
 

@@ -93,7 +93,6 @@ class Tag(StrEnum):
     USER_DEVICE_RESET = "user:device:reset"
     USER_LOGIN_LOCKED = "user:login:locked"
     USER_LOGIN_UNLOCKED = "user:login:unlocked"
-    SENDER_UNKNOWN_SEEN = "sender:unknown:seen"
     SENDER_RATE_EXCEEDED = "sender:rate:exceeded"
     ENDPOINT_TLS_TESTED = "endpoint:tls:tested"
     ENDPOINT_TLS_NOTICED = "endpoint:tls:noticed"

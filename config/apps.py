@@ -27,7 +27,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and connect what other apps tell."""
         # Imported here: models can be imported only once all apps are loaded.
-        from axes.signals import user_locked_out  # noqa: PLC0415
+        from axes.signals import user_locked_out  # noqa: PLC0415  as said
 
         from config.access import lockout, roles  # noqa: PLC0415  the same
 

@@ -137,8 +137,7 @@ def _dump(database: dict[str, Any], copy: Path) -> str:
     names = {"host": "HOST", "port": "PORT", "username": "USER", "dbname": "NAME"}
     place = [f"--{option}={database[key]}" for option, key in names.items() if database.get(key)]
     password = {"PGPASSWORD": str(database["PASSWORD"])} if database.get("PASSWORD") else {}
-    # Options are ours and the settings'; none comes from a partner or a form.
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - options are ours and the settings', none comes from a form
         [program, "--format=custom", f"--file={copy}", "--no-owner", *place],
         env={"PATH": "/usr/bin:/bin", **password},
         capture_output=True,

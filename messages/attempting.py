@@ -96,7 +96,7 @@ def _may_share(message: Message) -> bool:
 def _post_part(message: Message, part: NextPart, options: PostOptions) -> Answer:
     body = _posted(part.of(keep(message, get_store().chunks(message.wire_key))))
     # No "Connection: close": some products send their async MDN only while the connection of the
-    # request is open (conformance, hostile input 43).
+    # request is open.
     return transport.post(message.connection.url, part.headers, body, part.length, options)
 
 

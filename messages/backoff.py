@@ -1,4 +1,4 @@
-"""Back-off: how long to wait before the next attempt (conformance REL-02, REL-03)."""
+"""Back-off: how long to wait before the next attempt (REL-02, REL-03)."""
 
 import datetime as dt
 import random

@@ -1,6 +1,6 @@
 """Duplicates: a message that was accepted before is answered again and delivered never again.
 
-RFC 4130 §5.5, conformance REL-06 to REL-10, threats R17 and R18. Only an accepted message claims
+RFC 4130 §5.5, REL-06 to REL-10, threats R17 and R18. Only an accepted message claims
 its Message-ID; what failed is simply read anew.
 """
 

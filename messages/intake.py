@@ -3,7 +3,7 @@
 Django's own reader yields nothing for a chunked body and no error for one that was cut short, so
 it is not used (docs/decisions/0004): octets come from ``wsgi.input``, and they are a body only if
 their number is the declared one or the last chunk has come. Limits stand before reading (threats
-R1); what cannot be a message is refused in plain text (RFC 4130 §5.4, conformance HTTP-26).
+R1); what cannot be a message is refused in plain text (RFC 4130 §5.4, HTTP-26).
 """
 
 import functools

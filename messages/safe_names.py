@@ -1,4 +1,4 @@
-"""Names that partners choose, made safe for file systems (threats R21, conformance HDR-17).
+"""Names that partners choose, made safe for file systems (threats R21, HDR-17).
 
 Our own files are stored under names of ours (see ``store``); these are for the folders that people
 and their programs look into: inbox and outbox. A bad name never refuses a document.

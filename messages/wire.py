@@ -1,7 +1,7 @@
 """Wire: the octets of an outbound message, built once and kept.
 
 Every attempt sends the same body and header fields, hence the same Message-ID and Date (RFC 4130
-§5.5, conformance REL-01). So what was built stays as it is when settings or certificates change;
+§5.5, REL-01). So what was built stays as it is when settings or certificates change;
 an operator who wants it otherwise sends the payload as a new message (threats SD13).
 """
 

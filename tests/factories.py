@@ -151,22 +151,6 @@ def connection(
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionPair:
-    """Two ends of one relationship in one database: what ``ours`` sends, ``theirs`` receives."""
-
-    ours: Connection
-    theirs: Connection
-
-
-def connection_pair(ours: str = "VENDOR", theirs: str = "AMAZON", **fields: Any) -> ConnectionPair:
-    """Make two connections that mirror each other, with the same settings on both ends."""
-    return ConnectionPair(
-        ours=connection(organization(ours), partner(f"{theirs} company"), as2_id=theirs, **fields),
-        theirs=connection(organization(theirs), partner(f"{ours} company"), as2_id=ours, **fields),
-    )
-
-
 def encrypted_pem(key: Identity, encryption: KeySerializationEncryption) -> bytes:
     """Write a private key as PEM under a passphrase."""
     return key.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)

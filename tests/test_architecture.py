@@ -16,7 +16,7 @@ TREES = (*PACKAGES, "tests", "scripts")
 #: Programs of their own that are run, never imported, with the libraries of other products.
 PEERS = ROOT / "tests" / "interop" / "peers"
 
-# House style, convention 2.
+# CONTRIBUTING.md, rules that tools hold.
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 39
 

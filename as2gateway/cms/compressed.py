@@ -163,11 +163,6 @@ def compressed_data(chunks: Iterable[bytes], length: int | None) -> Iterator[byt
     return _FRAME.write(chunks, length)
 
 
-def compressed_data_length(length: int) -> int:
-    """Octets that ``compressed_data`` makes around ``length`` octets of zlib."""
-    return _FRAME.length(length)
-
-
 _FRAME = Frame(
     (
         (der.SEQUENCE, der.oid(oids.COMPRESSED_DATA)),

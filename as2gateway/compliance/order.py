@@ -30,9 +30,6 @@ _VERSIONS: Final = {
     for rank, name in enumerate(("SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"))
 }
 
-#: Every name that a profile may use as a minimum.
-KNOWN: Final = frozenset(_CIPHERS) | frozenset(_DIGESTS) | frozenset(_VERSIONS)
-
 
 def weaker_cipher(name: str, minimum: str) -> bool | None:
     """Whether a cipher is weaker than the minimum; None for a name without a place here."""

@@ -55,11 +55,6 @@ class CertificateReport:
     not_before: dt.datetime
     not_after: dt.datetime
 
-    @property
-    def is_self_issued(self) -> bool:
-        """Whether it says that it was issued by itself."""
-        return self.subject == self.issuer
-
     def days_left(self, now: dt.datetime) -> int:
         """Whole days to its end; negative once that has passed."""
         return (self.not_after - now).days

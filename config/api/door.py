@@ -102,7 +102,7 @@ def _read_json(request: HttpRequest) -> None:
     allowed = BodyLimits.from_settings()
     allowed = BodyLimits(min(_JSON_LIMIT, allowed.size), allowed.min_rate, allowed.grace)
     # Where Django keeps what it has read; it would read nothing of a body in chunks.
-    request._body = b"".join(intake.read_body(request.META, allowed))  # noqa: SLF001
+    request._body = b"".join(intake.read_body(request.META, allowed))  # noqa: SLF001 - Django's own
 
 
 def _has_body(request: HttpRequest) -> bool:

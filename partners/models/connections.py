@@ -208,7 +208,7 @@ class Connection(models.Model):
         help_text="POSTs of one message before it fails.",
     )
     first_gap_minutes = models.PositiveSmallIntegerField(
-        default=5,  # conformance REL-03: 5, 10, 20, 40 minutes …
+        default=5,  # REL-03: 5, 10, 20, 40 minutes …
         validators=[MinValueValidator(1), MaxValueValidator(1440)],
         help_text="Minutes to the second attempt; each further gap is twice as long.",
     )

@@ -115,11 +115,6 @@ class Rollover(models.Model):
         return self.new.activates_at
 
     @property
-    def is_confirmed(self) -> bool:
-        """Whether every connection has used the new one."""
-        return all(each.confirmed_at for each in self.confirmations.all())
-
-    @property
     def is_open(self) -> bool:
         """Whether anything can still happen to it."""
         return self.state in OPEN_STATES

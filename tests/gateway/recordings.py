@@ -9,7 +9,6 @@ from as2gateway.headers import Headers
 
 WIRE = Path(__file__).parent.parent / "vectors" / "wire"
 CASES = sorted(folder.parent.name for folder in WIRE.glob("*/payload"))
-PRODUCTS = ("openas2", "phase2")
 
 _LOGGED = re.compile(r"MDN \[([^\]]*)\](?:.*\[(<[^\]]*>)\])?")
 

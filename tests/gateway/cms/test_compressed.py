@@ -29,11 +29,6 @@ def test_what_is_packed_comes_out_again(document: bytes, definite: bool) -> None
         assert decompress(chunks) == document
 
 
-def test_the_length_is_known_before() -> None:
-    for length in (0, 100, 127, 128, 255, 256, 65536):
-        assert compressed.compressed_data_length(length) == len(_packed(bytes(length)))
-
-
 def test_a_wrong_length_is_an_error_of_ours() -> None:
     with pytest.raises(ValueError, match="10 octets were announced, 9 came"):
         list(compressed.compressed_data([bytes(9)], 10))

@@ -155,7 +155,6 @@ def test_key_signature_and_fingerprint_are_told(authority: trustme.CA) -> None:
     assert (certificate.key_type, certificate.key_bits) == ("rsa", 2048)
     assert certificate.signature_hash == "sha256"
     assert certificate.fingerprint == credentials.certificate.fingerprint
-    assert not certificate.is_self_issued
 
 
 def test_the_limits_end_a_test_and_leave_the_rest_unknown(authority: trustme.CA) -> None:
