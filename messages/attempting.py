@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from as2gateway.mdn import is_mdn
+from as2gateway.mdn import is_layer, is_mdn
 from as2gateway.policy import MDNMode
 from audit.inserting import insert
 from audit.updating import update
@@ -136,7 +136,9 @@ def _posted(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _judge(answer: Answer, message: Message, end: Callable[[], None]) -> Outcome | None:
     """Say what an answer means; ``end`` writes down that the attempt has ended, if an MDN did."""
-    if is_mdn(answer.headers, answer.body[:_HEAD]):
+    # Where an MDN is due, what comes in a layer is one (MDR-18).
+    in_layers = message.mdn_mode == MDNMode.SYNC and is_layer(answer.headers)
+    if in_layers or is_mdn(answer.headers, answer.body[:_HEAD]):
         return _judge_mdn(answer, message, end)
     return outcomes.of_answer(answer, MDNMode(message.mdn_mode), timezone.now())
 

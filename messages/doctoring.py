@@ -26,7 +26,6 @@ from as2gateway.doctor import (
 )
 from as2gateway.errors import AS2Error, AuthenticationFailed, MalformedRequest
 from as2gateway.headers import Headers
-from as2gateway.mdn import read_mdn
 from as2gateway.policy import DecryptionKey, InboundPolicy
 from as2gateway.request import MDNRequest, read_request
 from messages import mdns
@@ -106,7 +105,7 @@ def _diagnose_mdn(message: Message, now: dt.datetime, user: Anybody) -> Examined
     expected = mdns.expected(message, verify_certificates(message.connection, now))
     try:
         headers = Headers(tuple((str(name), str(value)) for name, value in row.headers))
-        mdn = read_mdn(headers, _octets(row), limits())
+        mdn = mdns.read(headers, _octets(row), message.connection)
     except AS2Error as fault:
         return Examined("the MDN that came last", Diagnosis(fault))
     specimen = MDNSpecimen(

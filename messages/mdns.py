@@ -6,8 +6,10 @@ late, twice, or never (MDR-16, MDR-17).
 """
 
 import datetime as dt
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +26,16 @@ from as2gateway.errors import (
     MalformedMDN,
 )
 from as2gateway.headers import Headers
-from as2gateway.mdn import Expected, UnverifiedMDN, read_mdn, same_message_id, verify_mdn
+from as2gateway.mdn import (
+    Expected,
+    UnverifiedMDN,
+    is_layer,
+    is_mdn_inside,
+    read_mdn,
+    same_message_id,
+    verify_mdn,
+)
+from as2gateway.policy import InboundPolicy
 from audit.addresses import plain
 from audit.inserting import insert
 from audit.recording import Subject, record
@@ -34,7 +45,9 @@ from messages import returned_mics, settlement
 from messages.literals import Literal
 from messages.models import MDN, Direction, MDNState, Message
 from messages.store import Kind, get_store
-from partners.policies import allowed_digests, limits, verify_certificates
+from messages.wrapped_keys import Sightings
+from partners.models import Connection
+from partners.policies import allowed_digests, inbound_policy, limits, verify_certificates
 from partners.remembered import rows
 
 logger = logging.getLogger(__name__)
@@ -74,20 +87,32 @@ class Post:
     decided: bool = False
 
 
-def take_mdn(headers: Headers, body: bytes, address: str | None, post: Post | None = None) -> MDN:
+def take_mdn(
+    headers: Headers,
+    body: bytes,
+    address: str | None,
+    post: Post | None = None,
+    connection: Connection | None = None,
+) -> MDN:
     """Keep an MDN, and settle the message that it is for if it proves anything.
 
-    ``post`` is what it answers; None if the partner posted it by itself. Nothing that a partner
-    sends makes this raise.
+    ``post`` is what it answers; None if the partner posted it by itself, on ``connection``. Nothing
+    that a partner sends makes this raise.
     """
     with rows.held():
-        return _take(headers, body, address, post)
+        return _take(headers, body, address, post, post.message.connection if post else connection)
 
 
-def _take(headers: Headers, body: bytes, address: str | None, post: Post | None) -> MDN:
+def _take(
+    headers: Headers,
+    body: bytes,
+    address: str | None,
+    post: Post | None,
+    connection: Connection | None,
+) -> MDN:
     columns = _arrived(headers, address)
     try:
-        mdn = read_mdn(headers, body, limits())
+        mdn = read(headers, body, connection)
     except MalformedMDN as error:
         verdict = Verdict(MDNState.UNMATCHED, f"it cannot be read: {error.reason}")
         return _keep(body, verdict, {**columns, "message": post.message if post else None})
@@ -100,13 +125,39 @@ def _take(headers: Headers, body: bytes, address: str | None, post: Post | None)
     return _keep(body, verdict, {**columns, "message": message}, mdn, post)
 
 
+def read(headers: Headers, body: bytes, connection: Connection | None) -> UnverifiedMDN:
+    """Read an MDN, also inside layers that the connection's keys open (MDR-18).
+
+    Raises MalformedMDN.
+    """
+    if connection is None or not is_layer(headers):
+        return read_mdn(headers, body, limits())
+    with _policy(body, connection) as policy:
+        return read_mdn(headers, body, limits(), policy)
+
+
+def is_inside(headers: Headers, body: bytes, connection: Connection) -> bool:
+    """Whether it is an MDN that is inside the layers of a message."""
+    with _policy(body, connection) as policy:
+        return is_mdn_inside(headers, body, limits(), policy)
+
+
+@contextmanager
+def _policy(body: bytes, connection: Connection) -> Iterator[InboundPolicy]:
+    """Give the keys for what is encrypted; a content key may not come again (threats R14)."""
+    now = timezone.now()
+    keys = Sightings(hashlib.sha256(body).hexdigest(), now)
+    yield replace(inbound_policy(connection, now), wrapped_key_seen=keys.seen_elsewhere)
+    keys.check()
+
+
 def keep_as_information(
     headers: Headers, body: bytes, address: str | None, message: Message
 ) -> MDN:
     """Keep an MDN that came with an error status: it settles nothing (SND-08)."""
     columns = _arrived(headers, address)
     try:
-        columns |= _read_columns(read_mdn(headers, body, limits()))
+        columns |= _read_columns(read(headers, body, message.connection))
     except MalformedMDN as error:
         logger.info("%s: an MDN with an error status: %s", message.message_id, error.reason)
     verdict = Verdict(MDNState.UNMATCHED, "it came with an HTTP status that says error.")

@@ -17,9 +17,9 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db import connection as database
 from django.utils import timezone
 
-from as2gateway.errors import MalformedRequest
+from as2gateway.errors import DecryptionFailed, MalformedRequest
 from as2gateway.headers import Headers
-from as2gateway.mdn import is_mdn
+from as2gateway.mdn import REPORTS, is_mdn
 from as2gateway.policy import MDNMode
 from as2gateway.request import AS2Request, read_request
 from as2gateway.restart import Part
@@ -43,7 +43,7 @@ from messages.arriving_tls import ArrivingTLS, arriving_tls
 from messages.claims import LeaseLost
 from messages.concluding import Conclusion, conclude
 from messages.intake import BodyLimits, Environ, Refused
-from messages.judging import judge
+from messages.judging import Judgement, judge
 from messages.models import Message, State
 from messages.rates import get_limiter
 from messages.replies import Reply, taken
@@ -136,7 +136,7 @@ class _Caller:
 def _take_whole(caller: _Caller, raw: Writer) -> Reply:
     failpoints.hit("rx.spooled")
     if is_mdn(caller.headers, raw.head(_HEAD)):
-        return _take_mdn(caller, raw)
+        return _take_mdn(caller.headers, caller.connection, raw, caller.address)
     with rows.held():
         return _take(caller.arrival(raw.sha256), raw, caller.address)
 
@@ -198,11 +198,26 @@ def _check_room(environ: Environ, body_limits: BodyLimits, total: int) -> None:
         raise OSError("less than AS2_MIN_FREE_SPACE would be left on the disk of the store")
 
 
-def _take_mdn(caller: _Caller, raw: Writer) -> Reply:
+def _take_mdn(headers: Headers, connection: Connection, raw: Writer, address: str | None) -> Reply:
     if raw.size > limits().mdn:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is too large to be an MDN.")
-    mdns.take_mdn(caller.headers, b"".join(raw.chunks()), caller.address)
-    return taken(caller.connection.needs)
+    mdns.take_mdn(headers, b"".join(raw.chunks()), address, connection=connection)
+    return taken(connection.needs)
+
+
+def _is_mdn_inside(arrival: Arrival, judgement: Judgement, raw: Writer) -> bool:
+    """Whether a message is an MDN in layers, whatever is demanded of messages (MDR-18).
+
+    An MDN never asks for one (RFC 3798 §2.1); a report that does is a document.
+    """
+    if arrival.request.mdn is not None or raw.size > limits().mdn:
+        return False
+    content_type = judgement.facts.content_type
+    # An engine may refuse what it cannot verify before it has seen what is inside.
+    unseen = not content_type and not isinstance(judgement.error, DecryptionFailed)
+    if not (unseen or content_type in REPORTS):
+        return False
+    return mdns.is_inside(arrival.headers, b"".join(raw.chunks()), arrival.connection)
 
 
 def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
@@ -211,20 +226,32 @@ def _take(arrival: Arrival, raw: Writer, address: str | None) -> Reply:
         return duplicates.repeat(accepted, arrival, address)
     if arrival.mdn_mode is MDNMode.ASYNC:
         return _take_for_later(arrival, raw, address)
-    save = partial(_create, arrival.fields(raw, address))
     with judge(arrival, raw.chunks) as judgement:
-        if accepted is None:
-            try:
-                return _answer(arrival, conclude(arrival, judgement, save, [raw]))
-            except IntegrityError:
-                # Two at once, and the other one was faster (threats RC11).
-                accepted = duplicates.winner(arrival)
-            except OperationalError:
-                return _after_lost_commit(arrival, raw)
-        if duplicates.is_repetition(accepted, arrival, judgement):
-            get_store().delete(raw.key)
-            return duplicates.repeat(accepted, arrival, address)
-        return _answer(arrival, conclude(arrival, duplicates.as_reused(judgement), save, [raw]))
+        if _is_mdn_inside(arrival, judgement, raw):
+            return _take_mdn(arrival.headers, arrival.connection, raw, address)
+        return _take_judged(arrival, judgement, raw, address, accepted)
+
+
+def _take_judged(
+    arrival: Arrival,
+    judgement: Judgement,
+    raw: Writer,
+    address: str | None,
+    accepted: Message | None,
+) -> Reply:
+    save = partial(_create, arrival.fields(raw, address))
+    if accepted is None:
+        try:
+            return _answer(arrival, conclude(arrival, judgement, save, [raw]))
+        except IntegrityError:
+            # Two at once, and the other one was faster (threats RC11).
+            accepted = duplicates.winner(arrival)
+        except OperationalError:
+            return _after_lost_commit(arrival, raw)
+    if duplicates.is_repetition(accepted, arrival, judgement):
+        get_store().delete(raw.key)
+        return duplicates.repeat(accepted, arrival, address)
+    return _answer(arrival, conclude(arrival, duplicates.as_reused(judgement), save, [raw]))
 
 
 def _take_for_later(arrival: Arrival, raw: Writer, address: str | None) -> Reply:

@@ -23,6 +23,12 @@ class Opened:
     signed_part: bytes = b""
 
 
+def is_layer(headers: Headers) -> bool:
+    """Whether a body is a layer by itself, in which an MDN may be."""
+    content_type = ContentType.parse(headers.get("Content-Type"))
+    return is_pkcs7_mime(content_type, headers.get("Content-Disposition"))
+
+
 def open_layers(headers: Headers, body: bytes, limits: Limits, policy: InboundPolicy) -> Opened:
     """Take encryption, compression and an opaque signature off; without layers nothing happens.
 
@@ -30,8 +36,7 @@ def open_layers(headers: Headers, body: bytes, limits: Limits, policy: InboundPo
     """
     opened = Opened(headers, body)
     for _ in range(limits.depth):
-        content_type = ContentType.parse(opened.headers.get("Content-Type"))
-        if not is_pkcs7_mime(content_type, opened.headers.get("Content-Disposition")):
+        if not is_layer(opened.headers):
             return opened
         if opened.signature is not None:
             raise MalformedMDN("an MDN with a layer inside its signature")

@@ -14,7 +14,7 @@ from as2gateway.cms import signed
 from as2gateway.disposition import Disposition
 from as2gateway.errors import AS2Error, LimitExceeded, MalformedMDN, MalformedMessage
 from as2gateway.headers import MAX_FIELDS, Headers
-from as2gateway.mdn.opening import Opened, open_layers
+from as2gateway.mdn.opening import Opened, is_layer, open_layers
 from as2gateway.mic import MIC
 from as2gateway.mime import (
     ContentType,
@@ -33,6 +33,8 @@ from as2gateway.stream import Layer, Source, Wait, collect, run
 _MAX_PARTS = 10
 
 _MACHINE_PART = "message/disposition-notification"
+#: types of which an MDN may be
+REPORTS = frozenset({"multipart/report", _MACHINE_PART})
 _BLANKS = " \t"
 _LINE_END = re.compile(r"\r?\n")
 _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
@@ -117,6 +119,17 @@ def is_mdn(headers: Headers, head: bytes) -> bool:
     except AS2Error:
         return False
     return layer.done and _is_report(layer.result)
+
+
+def is_mdn_inside(headers: Headers, body: bytes, limits: Limits, policy: InboundPolicy) -> bool:
+    """Whether an MDN is inside layers that open (MDR-18); ``body`` is all of it."""
+    if not is_layer(headers):
+        return False
+    try:
+        opened = open_layers(headers, body, limits, policy)
+    except MalformedMDN:
+        return False
+    return is_mdn(opened.headers, opened.body)
 
 
 def _read_first_type(source: Source, boundary: str) -> Wait[ContentType]:

@@ -1,5 +1,7 @@
 """MDNs that come in by themselves: what they prove, and what they do to their message."""
 
+import socket
+from http import HTTPStatus
 from unittest.mock import Mock
 
 import pytest
@@ -7,16 +9,19 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from as2gateway.engine import BuiltMDN
+from as2gateway.engines import ENGINES
 from as2gateway.errors import DecryptionFailed
 from as2gateway.headers import Headers
 from audit.models import AuditEvent
 from messages import claims, mdns
 from messages.mdns import take_mdn
-from messages.models import MDN, MDNState, Message, State
+from messages.models import MDN, Direction, MDNState, Message, State
 from messages.sending import enqueue, send
 from messages.store import get_store
 from partners.models import Connection
 from tests import factories
+from tests.gateway.wrapping import Entity, encrypted, opaque
+from tests.messages import sender
 from tests.messages.arrange import Waiting
 from tests.messages.calls import Calls
 from tests.messages.partner import (
@@ -27,7 +32,9 @@ from tests.messages.partner import (
     reporting,
     with_wrong_mic,
 )
-from tests.messages.servers import answer, serve
+from tests.messages.servers import answer, is_whole, serve
+from tests.messages.wsgi import post
+from tests.openssl import Identity
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +73,57 @@ def test_a_disposition_that_no_database_takes_fails_the_message_all_the_same(sen
     assert (mdn.state, mdn.message) == (MDNState.VERIFIED, sent.row)
     assert (sent.message.state, sent.message.failure_code) == (State.FAILED, "cannot\ufffdread")
     assert "cannot\ufffdread" in sent.message.failure_text
+
+
+def in_layers(built: BuiltMDN, *, signed: bool) -> Entity:
+    """An MDN as some products send it: encrypted, or with an opaque signature."""
+    report = Entity((f"Content-Type: {built.headers.get('Content-Type')}",), built.body)
+    vendor, amazon = factories.identity("VENDOR"), factories.identity("AMAZON")
+    if signed:
+        return encrypted(report, Identity(vendor.private_key, vendor.certificate))
+    return opaque(report, Identity(amazon.private_key, amazon.certificate))
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_mdn_in_layers_that_is_posted_delivers_the_message_and_is_no_document(
+    sent: Sent, signed: bool, engine: str
+) -> None:
+    Connection.objects.update(engine=engine)
+    entity = in_layers(sent.mdn(signs=signed), signed=signed)
+    names = {"AS2-From": "AMAZON", "AS2-To": "VENDOR", "Message-ID": "<mdn@amazon>"}
+    content_type = entity.fields[0].removeprefix("Content-Type: ")
+    reply = sender.send(post(entity.body, {**names, "Content-Type": content_type}))
+    assert (reply.status, reply.body) == (HTTPStatus.OK, b"")
+    assert (sent.message.state, sent.message.due_at) == (State.DELIVERED, None)
+    assert not Message.objects.filter(direction=Direction.INBOUND).exists()
+    assert MDN.objects.get().state == MDNState.VERIFIED
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_mdn_in_layers_that_is_the_answer_delivers_the_message(signed: bool) -> None:
+    def script(connection: socket.socket, request: bytes) -> None:
+        if is_whole(request):
+            entity = in_layers(Partner(signs=signed).mdn_for(request), signed=signed)
+            names = ("AS2-From: AMAZON", "AS2-To: VENDOR")
+            connection.sendall(answer(entity.body, "200 OK", *entity.fields, *names))
+
+    with serve(script) as peer:
+        row = enqueue(factories.connection(url=peer.url), [b"order"])
+        send(row.pk)
+    row.refresh_from_db()
+    assert row.state == State.DELIVERED
+    assert MDN.objects.get().state == MDNState.VERIFIED
+
+
+def test_an_mdn_in_a_layer_that_does_not_open_proves_nothing(sent: Sent) -> None:
+    report = Entity(("Content-Type: multipart/report",), b"--b")
+    stranger = factories.identity("MALLORY")
+    entity = encrypted(report, Identity(stranger.private_key, stranger.certificate))
+    headers = Headers((("Content-Type", entity.fields[0].removeprefix("Content-Type: ")),))
+    mdn = take_mdn(headers, entity.body, None, connection=sent.row.connection)
+    assert (mdn.state, sent.message.state) == (MDNState.UNMATCHED, State.WAITING)
+    assert "does not open" in mdn.failure_text
 
 
 def test_the_octets_of_an_mdn_are_kept_as_they_came(sent: Sent) -> None:
