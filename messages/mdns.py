@@ -142,6 +142,15 @@ def is_inside(headers: Headers, body: bytes, connection: Connection) -> bool:
         return is_mdn_inside(headers, body, limits(), policy)
 
 
+def is_about_ours(headers: Headers, body: bytes) -> bool:
+    """Whether it is an MDN that names a message of ours; nothing of it is proved."""
+    try:
+        mdn = read_mdn(headers, body, limits())
+    except MalformedMDN:
+        return False
+    return find_message(mdn.original_message_id) is not None
+
+
 @contextmanager
 def _policy(body: bytes, connection: Connection) -> Iterator[InboundPolicy]:
     """Give the keys for what is encrypted; a content key may not come again (threats R14)."""

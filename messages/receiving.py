@@ -135,7 +135,7 @@ class _Caller:
 
 def _take_whole(caller: _Caller, raw: Writer) -> Reply:
     failpoints.hit("rx.spooled")
-    if is_mdn(caller.headers, raw.head(_HEAD)):
+    if is_mdn(caller.headers, raw.head(_HEAD)) and not _is_document(caller, raw):
         return _take_mdn(caller.headers, caller.connection, raw, caller.address)
     with rows.held():
         return _take(caller.arrival(raw.sha256), raw, caller.address)
@@ -203,6 +203,18 @@ def _take_mdn(headers: Headers, connection: Connection, raw: Writer, address: st
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is too large to be an MDN.")
     mdns.take_mdn(headers, b"".join(raw.chunks()), address, connection=connection)
     return taken(connection.needs)
+
+
+def _is_document(caller: _Caller, raw: Writer) -> bool:
+    """Whether a report is the document of a message: it asks for an MDN, and is about none of ours.
+
+    An MDN never asks for one (RFC 3798 §2.1), but some may all the same.
+    """
+    if caller.request.mdn is None:
+        return False
+    if raw.size > limits().mdn:
+        return True
+    return not mdns.is_about_ours(caller.headers, b"".join(raw.chunks()))
 
 
 def _is_mdn_inside(arrival: Arrival, judgement: Judgement, raw: Writer) -> bool:

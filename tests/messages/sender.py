@@ -79,6 +79,12 @@ def related(body: bytes, start: str = "<1>") -> Sent:
     return _compose([body], info, "<1@amazon.example>", {})
 
 
+def reporting(body: bytes, **policy: Any) -> Sent:
+    """Compose a message whose document is an MDN-like report with this body."""
+    kind = "multipart/report; report-type=disposition-notification; boundary=b"
+    return _compose([body], PayloadInfo(len(body), kind), "<1@amazon.example>", policy)
+
+
 def _compose(
     payload: Iterable[bytes], info: PayloadInfo, message_id: str, policy: dict[str, Any]
 ) -> Sent:

@@ -100,6 +100,14 @@ def test_an_mdn_in_layers_that_is_posted_delivers_the_message_and_is_no_document
     assert MDN.objects.get().state == MDNState.VERIFIED
 
 
+def test_an_mdn_for_a_message_of_ours_is_one_also_if_it_asks_for_an_mdn(sent: Sent) -> None:
+    built = sent.mdn()
+    fields = {**dict(built.headers), "Disposition-Notification-To": "someone@amazon.example"}
+    reply = sender.send(post(built.body, fields))
+    assert (reply.status, reply.body) == (HTTPStatus.OK, b"")
+    assert sent.message.state == State.DELIVERED
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_an_mdn_in_layers_that_is_the_answer_delivers_the_message(signed: bool) -> None:
     def script(connection: socket.socket, request: bytes) -> None:

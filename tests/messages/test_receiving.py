@@ -242,18 +242,33 @@ def test_a_connection_without_its_organization_is_unknown(connection: Connection
     assert sender.mdn_of(reply).signed is False
 
 
+REPORT = (
+    b"--b\r\nContent-Type: message/disposition-notification\r\n\r\n"
+    b"Original-Message-ID: <nothing@of.ours>\r\n"
+    b"Disposition: automatic-action/MDN-sent-automatically; processed\r\n\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize("body", [REPORT, b"--b\r\n\r\nno MDN\r\n--b--\r\n", bytes(1_100_000)])
+@pytest.mark.parametrize("policy", [{"encrypt": None}, {"encrypt": None, "sign": None}, {}])
+def test_a_report_on_nothing_of_ours_that_asks_for_an_mdn_is_a_document(
+    connection: Connection, body: bytes, policy: dict[str, Any]
+) -> None:
+    Connection.objects.update(require_encryption=False, require_signature=False)
+    sent = sender.reporting(body, **policy)
+    sender.verify(sent.send(), sent)
+    deliver(Delivery.objects.get().pk)
+    assert Message.objects.get().state == "accepted"
+    assert not MDN.objects.filter(direction="inbound").exists()
+
+
 def test_an_mdn_is_kept_and_answered(connection: Connection) -> None:
     fields = {
         "AS2-From": "AMAZON",
         "AS2-To": "VENDOR",
         "Content-Type": 'multipart/report; report-type=disposition-notification; boundary="b"',
     }
-    body = (
-        b"--b\r\nContent-Type: message/disposition-notification\r\n\r\n"
-        b"Original-Message-ID: <nothing@of.ours>\r\n"
-        b"Disposition: automatic-action/MDN-sent-automatically; processed\r\n\r\n--b--\r\n"
-    )
-    reply = sender.send(post(body, fields))
+    reply = sender.send(post(REPORT, fields))
     assert (reply.status, reply.body) == (HTTPStatus.OK, b"")
     assert MDN.objects.get().state == "unmatched"
     assert not Message.objects.exists()
