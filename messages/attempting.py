@@ -48,7 +48,8 @@ class Tried:
 def attempt(message: Message, built: dict[str, object], kept: Kept | None = None) -> Tried:
     """POST the stored bytes once; ``built`` is what the row must say of them first.
 
-    ``kept`` is the connection of the POST before. Raises LeaseLost.
+    ``kept`` is the connection of the POST before. Raises LeaseLost; OSError, KeyRingError, and
+    ValueError if the stored bytes have not the length that they should.
     """
     row = _begin(message, built)
     try:
@@ -60,8 +61,8 @@ def attempt(message: Message, built: dict[str, object], kept: Kept | None = None
         columns = {"error_class": error.error_class, "error_text": error.text}
         of = outcomes.of_stale if isinstance(error, StaleLine) else outcomes.of_fault
         return Tried(of(error), row, {**asdict(error.facts), **columns})
-    except (LeaseLost, OSError, KeyRingError) as fault:
-        # Our own disk, or key ring: the partner had no part in it.
+    except (LeaseLost, OSError, KeyRingError, ValueError) as fault:
+        # Our own disk, key ring, or stored bytes: the partner had no part in it.
         Tried(None, row, {"error_class": ErrorClass.LOST, "error_text": str(fault)}).write_down()
         raise
     hit("tx.answered")

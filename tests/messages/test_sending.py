@@ -573,3 +573,22 @@ def test_a_disk_that_fails_in_the_middle_of_a_post_is_ours(partner: Partner) -> 
     assert "cut" not in message.failure_text
     row = Attempt.objects.get()
     assert (row.error_class, row.ended_at is None) == (ErrorClass.LOST, False)
+
+
+def test_stored_bytes_of_another_length_end_the_attempt(
+    home: Path, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(name: str) -> None:
+        if name == "tx.built":
+            [path] = (home / "store").rglob("*.wire")
+            path.write_bytes(path.read_bytes()[:-1])
+
+    monkeypatch.setattr(failpoints, "hit", cut)
+    with serve(partner.answers) as peer:
+        message = enqueue(connection(peer.url), [ORDER])
+        send(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.failure_code) == (State.FAILED, "not-built")
+    row = Attempt.objects.get()
+    assert (row.error_class, row.ended_at is None) == (ErrorClass.LOST, False)
+    assert "bytes that were announced" in row.error_text
