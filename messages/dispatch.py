@@ -97,7 +97,10 @@ class Bell:
         if wait > 0:
             later = threading.Timer(wait, self._ring_late, (task, pk))
             later.daemon = True
-            later.start()
+            try:
+                later.start()
+            except RuntimeError:  # no thread to be had: so call now, and wait no more
+                self._ring_late(task, pk)
         else:
             ring(task, pk)
 

@@ -6,10 +6,13 @@ of the connection is shut, so that the read ends short and there is still a way 
 """
 
 import contextlib
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the deadlines.
 _INTERVAL = 1.0
@@ -41,8 +44,7 @@ class Watchdog:
         with self._lock:
             self._watched[watched] = connection
             if not self._awake:
-                self._awake = True
-                threading.Thread(target=self._run, name="as2-watchdog", daemon=True).start()
+                self._awake = self._wake()
         try:
             yield watched
         finally:
@@ -58,6 +60,15 @@ class Watchdog:
                 if not watched.expired and watched.deadline < now:
                     watched.expired = True
                     _shut(connection)
+
+    def _wake(self) -> bool:
+        """Whether the thread runs now; where none can be had, the next connection asks again."""
+        try:
+            threading.Thread(target=self._run, name="as2-watchdog", daemon=True).start()
+        except RuntimeError:  # the limit of threads is reached, for a moment
+            logger.exception("slow peers are not watched: raise the limit of processes (pids)")
+            return False
+        return True
 
     def _run(self) -> None:
         while True:

@@ -1,14 +1,16 @@
 """Dispatch: calls go out after the commit, and a broker that is away does no harm."""
 
 import logging
+import threading
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from celery import Celery
 from django.db import transaction
 
 from messages import dispatch
-from messages.dispatch import Bell
+from messages.dispatch import Bell, Wake
 from tests.gateway_process import wait_for
 from tests.messages.calls import Calls, queue_folder
 
@@ -99,6 +101,19 @@ def test_a_delivery_after_a_late_call_is_called_for_again(
         dispatch.wake_delivery(pk)
         wait_for(partial(_was_called, calls, pk), 20, f"the call for {pk}")
     assert [pk for _, pk in calls()] == [1, 2, 3]
+
+
+def test_where_no_thread_is_to_be_had_a_call_is_made_at_once(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell = Bell(clock=lambda: 1000.0)
+    bell.ring(Wake.DELIVER, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("no new thread")))
+        bell.ring(Wake.DELIVER, 2)
+    assert [pk for _, pk in calls()] == [1, 2]
+    bell.ring(Wake.DELIVER, 3)
+    wait_for(partial(_was_called, calls, 3), 20, "the call for those that came after that")
 
 
 def _was_called(calls: Calls, pk: int) -> bool:
