@@ -9,10 +9,11 @@ dead partner must not keep all workers waiting for it (threats SD12).
 import datetime as dt
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import BigAutoField, DateTimeField, F, Subquery
+from django.db.models import BigAutoField, DateTimeField, F, QuerySet, Subquery
 from django.utils import timezone
 
 from audit.durability import unhurried
@@ -91,12 +92,9 @@ def next_due(message_pk: int) -> int | None:
 
 def wake_next(connection_pk: int) -> None:
     """Ring for the connection's oldest message that is due: a place has become free."""
-    due = Message.objects.filter(
-        connection_id=connection_pk, state__in=OPEN_OUTBOUND, due_at__lte=timezone.now()
-    )
-    pk = due.order_by("pk").values_list("pk", flat=True).first()
-    if pk is not None:
-        wake_send(pk, connection_pk)
+    found = _oldest.first(connection=connection_pk, now=timezone.now())
+    if found:
+        wake_send(found[0], connection_pk)
 
 
 _PK, _TIME = BigAutoField(), DateTimeField()
@@ -122,17 +120,18 @@ _lock = Prepared(
     ),
     pk=_PK,
 )
+
+
+def _oldest_due(connection: Any, now: Any) -> QuerySet[Message, tuple[Any, ...]]:
+    due = Message.objects.filter(connection_id=connection, state__in=OPEN_OUTBOUND, due_at__lte=now)
+    return due.order_by("pk").values_list("pk")[:1]
+
+
+_oldest = Prepared(_oldest_due, connection=_PK, now=_TIME)
+#: The oldest on the connection of a message.
 _next = Prepared(
-    lambda pk, now: (
-        Message.objects.filter(
-            connection_id=Subquery(
-                Message.objects.filter(pk=pk).order_by().values("connection_id")
-            ),
-            state__in=OPEN_OUTBOUND,
-            due_at__lte=now,
-        )
-        .order_by("pk")
-        .values_list("pk")[:1]
+    lambda pk, now: _oldest_due(
+        Subquery(Message.objects.filter(pk=pk).order_by().values("connection_id")), now
     ),
     pk=_PK,
     now=_TIME,
@@ -166,6 +165,7 @@ def _is_free(message: Message, connection: Connection, now: dt.datetime, *, alon
         most = 1 if alone else connection.parallel
         return len(_sending.rows(connection=connection.pk, now=now)) < most
     # Whatever is open goes first, also while it waits for its MDN or for its next attempt. What
-    # has failed does not stand in the way: it is the operator's.
-    ours = Message.objects.filter(connection=connection)
+    # has failed does not stand in the way: it is the operator's. What is open is due some time; to
+    # say so lets SQLite look at these alone.
+    ours = Message.objects.filter(connection=connection, due_at__isnull=False)
     return not ours.filter(state__in=OPEN_OUTBOUND, pk__lt=message.pk).exists()

@@ -206,6 +206,12 @@ class Message(Work):
             models.Index(
                 fields=["due_at"], condition=Q(state=State.RECEIVED), name="message_to_read"
             ),
+            # Few rows, asked for after each message that was sent: which one is next?
+            models.Index(
+                fields=["connection", "id"],
+                condition=Q(due_at__isnull=False),
+                name="message_open",
+            ),
             models.Index(
                 fields=["connection", "finished_at"],
                 condition=Q(purged_at__isnull=True),
