@@ -13,16 +13,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
-from django.db.models import BigAutoField, DateTimeField, F, QuerySet, Subquery
+from django.db.models import BigAutoField, DateTimeField, QuerySet, Subquery
 from django.utils import timezone
 
 from audit.durability import unhurried
 from audit.reading import Prepared
+from messages import resting
 from messages.dispatch import wake_send
 from messages.models import Direction, Message, State
 from messages.models.messages import OPEN_OUTBOUND
 from messages.models.work import Work
-from messages.resting import Absence, absence
+from messages.resting import Absence
 from partners.models import Connection, ConnectionState
 from partners.remembered import rows
 
@@ -73,9 +74,9 @@ def claim(message_pk: int, now: dt.datetime) -> Message | None:
     with unhurried():
         if database.features.has_select_for_update:  # SQLite has one writer at a time anyway
             _lock.rows(pk=connection.pk)
-        away = absence(connection, now)
-        if away is not None and now < away.until and _put_off(message_pk, away, now):
-            return None
+        away = resting.absence(connection, now)
+        if away is not None and now < away.until:
+            _let_rest(connection, away, now)
         if not _is_free(message, connection, now, alone=away is not None):
             return None
         if not message.claim(now, lease(), state=State.SENDING):
@@ -148,12 +149,10 @@ _sending = Prepared(
 )
 
 
-def _put_off(message_pk: int, away: Absence, now: dt.datetime) -> bool:
-    """Let a message wait for the end of the rest, unless an operator sends it again."""
-    due = Message.objects.filter(pk=message_pk, due_at__lte=now)
-    others = due.exclude(attempts__gt=0, forgiven_attempts=F("attempts"))
-    changes = {"failure_code": "resting", "failure_text": away.words}
-    return others.update(due_at=away.until, **changes) > 0
+def _let_rest(connection: Connection, away: Absence, now: dt.datetime) -> None:
+    """Let all messages that are due wait for the end of the rest, so that none asks before."""
+    due = Message.objects.filter(connection=connection, state__in=OPEN_OUTBOUND, due_at__lte=now)
+    resting.put_off(due, away.until, failure_code="resting", failure_text=away.words)
 
 
 def _is_free(message: Message, connection: Connection, now: dt.datetime, *, alone: bool) -> bool:

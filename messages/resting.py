@@ -49,39 +49,48 @@ def absence(connection: Connection, now: dt.datetime, mdn_url: str | None = None
     to = "message" if mdn_url is None else "mdn__message"
     where = Q() if mdn_url is None else _on_host(mdn_url)
     since = max(now - _REMEMBERED, connection.updated_at)
+    asked = {"connection": connection.pk, "since": since, "now": now}
     if mdn_url is None:
-        latest = _fault_of_messages.first(connection=connection.pk, since=since)
-    elif _fault_of_mdns.first(connection=connection.pk, since=since) is None:
+        latest = _fault_of_messages.first(**asked)
+    elif _fault_of_mdns.first(**asked) is None:
         return None
     else:
-        latest = _faults(to, connection.pk, since).filter(where).first()
+        latest = _faults(to, **asked).filter(where).first()
     if latest is None:
         return None
     started, ended, text = latest
-    answers = Attempt.objects.filter(where, http_status__isnull=False, ended_at__gt=started)
-    if answers.filter(**{f"{to}__connection": connection}).exists():
+    if _ended(to, connection.pk, started, now).filter(where, http_status__isnull=False).exists():
         return None
     rest = min(max(REST, 2 * (ended - started)), _LONGEST_REST)
     return Absence(ended + rest, rest, text)
 
 
-def _faults(to: str, connection: Any, since: Any) -> QuerySet[Attempt, tuple[Any, ...]]:
+def _ended(to: str, connection: Any, since: Any, now: Any) -> QuerySet[Attempt]:
+    """Attempts that ended since then; not those that a clock has stamped which ran ahead."""
+    ours = _of(Attempt.objects.all(), to, connection)
+    return ours.filter(ended_at__gt=since, ended_at__lte=now)
+
+
+def _of(rows: QuerySet[Any], to: str, connection: Any) -> QuerySet[Any]:
+    """Filter by the connection of the messages that rows point to."""
+    # The sum keeps SQLite from reading all messages of the connection first, for a few rows.
+    return rows.annotate(of=F(f"{to}__connection_id") + 0).filter(of=connection)
+
+
+def _faults(to: str, connection: Any, since: Any, now: Any) -> QuerySet[Attempt, tuple[Any, ...]]:
     """Faults that show a server to be away, the latest first: when, from and to, and the words."""
-    # The sum keeps SQLite from reading all messages of the connection instead of the few faults.
-    faults = Attempt.objects.annotate(of=F(f"{to}__connection_id") + 0).filter(
-        of=connection,
-        error_class__in=[Literal(each.value) for each in AWAY],
-        ended_at__gt=since,
-    )
+    away = [Literal(each.value) for each in AWAY]
+    faults = _ended(to, connection, since, now).filter(error_class__in=away)
     return faults.order_by("-ended_at").values_list("started_at", "ended_at", "error_text")
 
 
 def _prepared(to: str) -> Prepared:
     """What is asked before each attempt, and mostly finds nothing."""
     return Prepared(
-        lambda connection, since: _faults(to, connection, since)[:1],
+        lambda connection, since, now: _faults(to, connection, since, now)[:1],
         connection=BigAutoField(),
         since=DateTimeField(),
+        now=DateTimeField(),
     )
 
 
@@ -100,21 +109,24 @@ def claim_mdn(mdn: MDN, connection: Connection, now: dt.datetime, lease: dt.time
         # One worker after the other: of all that is due for this host, one finds out.
         rows = Connection.objects.select_for_update(of=("self",), no_key=True)
         away = absence(rows.get(pk=connection.pk), now, mdn.url)
-        due = MDN.objects.filter(_on_host(mdn.url), message__connection=connection, due_at__lte=now)
+        due = _of(MDN.objects.all(), "message", connection.pk)
+        due = due.filter(_on_host(mdn.url), due_at__lte=now)
         if away is None:
             return mdn.claim(now, lease)
-        if now < away.until and _put_off(due.filter(pk=mdn.pk), away.until, away):
-            return False
+        if now < away.until:
+            put_off(due, away.until, failure_text=away.words)
         if not mdn.claim(now, lease):
             return False
-        _put_off(due, now + away.rest, away)
+        put_off(due, now + away.rest, failure_text=away.words)
         return True
 
 
-def _put_off(due: QuerySet[MDN], until: dt.datetime, away: Absence) -> bool:
-    """Let MDNs wait, unless their messages have come again: who sends them wants them now."""
-    others = due.exclude(attempts__gt=0, forgiven_attempts=F("attempts"))
-    return others.update(due_at=until, failure_text=away.words) > 0
+def put_off(due: QuerySet[Any], until: dt.datetime, **words: str) -> None:
+    """Let all that is due wait, except what is wanted now.
+
+    That is what an operator sends again, and an MDN whose message has come again.
+    """
+    due.exclude(attempts__gt=0, forgiven_attempts=F("attempts")).update(due_at=until, **words)
 
 
 def _on_host(url: str) -> Q:

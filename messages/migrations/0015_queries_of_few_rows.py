@@ -11,6 +11,14 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddIndex(
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(("http_status__isnull", False)),
+                fields=["ended_at"],
+                name="attempt_answered",
+            ),
+        ),
+        migrations.AddIndex(
             model_name="message",
             index=models.Index(
                 condition=models.Q(("due_at__isnull", False)),

@@ -66,6 +66,12 @@ class Attempt(models.Model):
                 condition=Q(error_class__in=AWAY),
                 name="attempt_away",
             ),
+            # Asked while a server is known to be away: has any answered since?
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(http_status__isnull=False),
+                name="attempt_answered",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -125,6 +125,32 @@ def test_after_a_failed_connection_other_messages_wait_a_minute(dead: Message) -
     assert "refused" in other.failure_text
 
 
+def test_all_that_wait_are_put_off_at_once(dead: Message) -> None:
+    waiting = others(dead, 50)
+    leased = Message.objects.filter(pk=waiting[3].pk)
+    leased.update(state=State.SENDING, due_at=timezone.now() + dt.timedelta(minutes=3))
+    assert claim(waiting[7].pk, timezone.now()) is None
+    ended = dead.attempt_rows.get().ended_at
+    assert ended is not None
+    rested = Message.objects.filter(due_at=ended + REST, failure_code="resting")
+    assert set(rested) == {*waiting} - {waiting[3]}
+
+
+def test_a_fault_of_a_time_to_come_is_none(dead: Message) -> None:
+    # A clock that ran ahead stamped it; it is set right again.
+    ahead = timezone.now() + dt.timedelta(days=300)
+    dead.attempt_rows.update(started_at=ahead, ended_at=ahead)
+    (other,) = others(dead, 1)
+    assert claim(other.pk, timezone.now()) is not None
+
+
+def test_an_answer_of_a_time_to_come_ends_no_rest(dead: Message) -> None:
+    ahead = timezone.now() + dt.timedelta(days=300)
+    dead.attempt_rows.create(number=9, started_at=ahead, ended_at=ahead, http_status=200)
+    (other,) = others(dead, 1)
+    assert claim(other.pk, timezone.now()) is None
+
+
 def test_after_the_rest_they_are_sent(dead: Message) -> None:
     other = enqueue(dead.connection, [b"other"])
     send(other.pk)

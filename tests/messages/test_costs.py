@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
 from messages import (
@@ -26,10 +27,11 @@ from messages import (
     sweeping,
 )
 from messages.models import MDN, Delivery, MDNState, Message, State
+from messages.resting import REST
 from partners.models import Connection
 from partners.parsed import _private_key, parse_certificate
 from tests import factories
-from tests.messages import arrange, sender
+from tests.messages import arrange, due_mdns, sender
 from tests.messages.partner import Partner
 from tests.messages.sender import message
 from tests.messages.servers import answer, serve
@@ -249,3 +251,26 @@ def test_no_step_of_a_sent_message_reads_all_that_went_before(
             claims.wake_next(row.connection_id)
     assert Message.objects.filter(state=State.DELIVERED).count() == 2
     assert taking + sent == []
+
+
+def test_no_claim_reads_all_that_went_before_while_the_partner_is_away() -> None:
+    with serve(b"") as gone:
+        link = factories.connection(url=gone.url)
+    first, *others = [sending.enqueue(link, [b"order"]) for _ in range(3)]
+    sending.send(first.pk)
+    with explained() as claim:
+        assert claims.claim(others[0].pk, timezone.now()) is None
+        assert claims.claim(others[1].pk, timezone.now() + 3 * REST) is not None
+    assert claim == []
+
+
+def test_no_claim_of_an_mdn_reads_all_that_came_before_while_its_host_is_away(
+    connection: Connection,
+) -> None:
+    first, other = (due_mdns.asked_for(number) for number in range(2))
+    returning.post_mdn(first.pk)
+    with explained() as claim:
+        returning.post_due(other.pk)
+    other.refresh_from_db()
+    assert "could not be reached" in other.failure_text
+    assert claim == []

@@ -36,6 +36,21 @@ def test_after_a_failed_connection_other_mdns_for_the_host_wait() -> None:
     assert "could not be reached" in other.failure_text
 
 
+def test_all_that_wait_for_the_host_are_put_off_at_once() -> None:
+    first, *waiting = (asked_for(number) for number in range(5))
+    post(first)
+    until = post(waiting[1]).due_at
+    assert MDN.objects.filter(due_at=until, attempts=0).count() == len(waiting)
+
+
+def test_a_fault_of_a_time_to_come_is_none() -> None:
+    # A clock that ran ahead stamped it; it is set right again.
+    ahead = timezone.now() + dt.timedelta(days=300)
+    post(asked_for(1))
+    Attempt.objects.update(started_at=ahead, ended_at=ahead)
+    assert post(asked_for(2)).attempts == 1
+
+
 def test_a_host_that_made_us_wait_rests_twice_as_long() -> None:
     first, other = asked_for(1), asked_for(2)
     start = timezone.now() - dt.timedelta(minutes=3)
