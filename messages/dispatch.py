@@ -58,7 +58,7 @@ def wake_processing(pk: int) -> None:
 
 
 def wake_event(pk: int) -> None:
-    """Let a worker post the event to its webhook now."""
+    """Let a worker post the event to its webhook now, and others that are due for it."""
     _after_commit(Wake.POST_EVENT, pk)
 
 

@@ -63,8 +63,8 @@ def process(message_pk: int) -> None:
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
 def post_event(event_pk: int) -> None:
-    """Try once to post an event to its webhook."""
-    posting.post(event_pk)
+    """Try once to post an event to its webhook, and then others that are due for it."""
+    posting.post_due(event_pk)
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)

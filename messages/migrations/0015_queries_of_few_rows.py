@@ -26,4 +26,12 @@ class Migration(migrations.Migration):
                 name="message_open",
             ),
         ),
+        migrations.AddIndex(
+            model_name="webhookevent",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)),
+                fields=["webhook", "id"],
+                name="webhook_event_open",
+            ),
+        ),
     ]

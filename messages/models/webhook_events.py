@@ -59,6 +59,12 @@ class WebhookEvent(Work):
             models.Index(
                 fields=["webhook"], condition=Q(state="failed"), name="webhook_event_failed"
             ),
+            # Few rows: which one is next?
+            models.Index(
+                fields=["webhook", "id"],
+                condition=Q(due_at__isnull=False),
+                name="webhook_event_open",
+            ),
         ]
 
     def __str__(self) -> str:

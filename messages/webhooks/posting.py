@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Subquery
 from django.utils import timezone
 
 from as2gateway.compliance.facts import Trust
@@ -19,9 +20,10 @@ from as2gateway.tls.trust import parse_authorities
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages import backoff, failpoints, transport
-from messages.dispatch import wake_event
+from messages.dispatch import Wake, wake_event
 from messages.models import WebhookEvent, WebhookEventState
 from messages.transport import PostOptions, TransportError
+from messages.turns import take_turn
 from messages.webhooks import signing
 from messages.webhooks.noting import CONTENT_TYPE
 from partners.encryption import KeyRingError
@@ -58,14 +60,28 @@ class _Refused(Exception):
         self.asked = asked
 
 
+def post_due(pk: int) -> None:
+    """Try to post an event, then for a moment whatever else is due for its webhook."""
+    take_turn(Wake.POST_EVENT, pk, post, _next_due)
+
+
+def _next_due(pk: int) -> int | None:
+    hook = WebhookEvent.objects.filter(pk=pk).order_by().values("webhook")
+    due = WebhookEvent.objects.filter(webhook=Subquery(hook), due_at__lte=timezone.now())
+    return due.order_by("pk").values_list("pk", flat=True).first()
+
+
 def post(pk: int) -> None:
     """Try once to post an event that is due, to a webhook that is on; a test in any case."""
-    queued = WebhookEvent.objects.filter(pk=pk, state=WebhookEventState.QUEUED)
-    row, now = queued.select_related("webhook").first(), timezone.now()
+    now = timezone.now()
+    due = WebhookEvent.objects.filter(pk=pk, state=WebhookEventState.QUEUED, due_at__lte=now)
+    row = due.select_related("webhook").first()
     if row is None:
         return
-    if row.type != EventType.WEBHOOK_TEST and (not row.webhook.active or _put_off(row, now)):
-        return
+    if row.type != EventType.WEBHOOK_TEST:
+        if not row.webhook.active:
+            return
+        _let_rest(row.webhook, now)
     if not row.claim(now, _LEASE):
         return
     try:
@@ -107,14 +123,21 @@ def forget(now: dt.datetime) -> int:
     return WebhookEvent.objects.filter(finished_at__lt=now - KEPT).delete()[0]
 
 
-def _put_off(row: WebhookEvent, now: dt.datetime) -> bool:
-    """Let it wait while its webhook rests from an attempt that came to nothing."""
-    tried = WebhookEvent.objects.filter(webhook=row.webhook_id, tried_at__gt=now - _REST)
+def _let_rest(hook: Webhook, now: dt.datetime) -> None:
+    """Let all that is due wait while its webhook rests from an attempt that came to nothing.
+
+    Not what was tried last, and is sent again by hand, nor a test.
+    """
+    # What is dated ahead was dated by a clock that is set right now.
+    tried = WebhookEvent.objects.filter(webhook=hook, tried_at__gt=now - _REST, tried_at__lte=now)
     last = tried.order_by("-tried_at").first()
-    if last is None or last.tried_at is None or not last.failure_text or last.pk == row.pk:
-        return False
-    due = WebhookEvent.objects.filter(pk=row.pk, due_at__lte=now)
-    return due.update(due_at=last.tried_at + _REST) > 0
+    if last is None or last.tried_at is None or not last.failure_text:
+        return
+    others = WebhookEvent.objects.filter(webhook=hook, due_at__lte=now).exclude(pk=last.pk)
+    with transaction.atomic():
+        # One worker after the other: two that change many rows could wait for each other.
+        Webhook.objects.select_for_update(no_key=True).get(pk=hook.pk)
+        others.exclude(type=EventType.WEBHOOK_TEST).update(due_at=last.tried_at + _REST)
 
 
 def _post(row: WebhookEvent, now: dt.datetime) -> int:

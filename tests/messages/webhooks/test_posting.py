@@ -19,6 +19,7 @@ from messages.outcomes import Outcome
 from messages.sending import settle
 from messages.webhooks import posting
 from messages.webhooks.noting import note_test
+from partners.models import Webhook
 from tests import factories
 from tests.messages import made_up
 from tests.messages.calls import Calls
@@ -191,6 +192,53 @@ def test_a_webhook_that_does_not_answer_does_not_keep_the_workers() -> None:
         assert len(peer.requests) == 1
     waiting = hook.sent.filter(due_at__gt=timezone.now(), state="queued")
     assert (waiting.count(), hook.sent.filter(attempts=0).count()) == (5, 4)
+
+
+def queued(hook: Webhook, count: int) -> list[WebhookEvent]:
+    return [
+        WebhookEvent.objects.create(
+            webhook=hook, event_id=f"evt_{number}", type="message.failed", due_at=timezone.now()
+        )
+        for number in range(count)
+    ]
+
+
+def test_all_that_waits_for_a_dead_webhook_is_put_off_at_once(calls: Calls) -> None:
+    with serve(DOWN) as peer:
+        first, second, *others = queued(webhook(peer.url), 100)
+        posting.post(first.pk)
+        posting.post(second.pk)
+    first.refresh_from_db()
+    assert first.tried_at is not None
+    rested = WebhookEvent.objects.filter(due_at=first.tried_at + dt.timedelta(seconds=60))
+    assert set(rested) >= {second, *others}
+    sweeping.sweep()
+    assert [call for call in calls() if "event" in call[0]] == []
+
+
+def test_the_sweep_calls_once_for_each_webhook(calls: Calls) -> None:
+    queued(webhook(), 3)
+    queued(webhook(), 3)
+    sweeping.sweep()
+    assert len([call for call in calls() if call[0] == "messages.tasks.post_event"]) == 2
+
+
+def test_who_is_called_for_an_event_posts_the_others_of_its_webhook(receiver: Peer) -> None:
+    rows = queued(webhook(receiver.url), 3)
+    others = queued(webhook(receiver.url), 1)
+    posting.post_due(rows[1].pk)
+    assert WebhookEvent.objects.filter(state="taken").count() == 3
+    assert not WebhookEvent.objects.filter(pk=others[0].pk, state="taken").exists()
+
+
+def test_a_fault_of_a_time_to_come_lets_no_webhook_rest(receiver: Peer) -> None:
+    # A clock that ran ahead stamped it; it is set right again.
+    failed, other = queued(webhook(receiver.url), 2)
+    ahead = timezone.now() + dt.timedelta(days=300)
+    WebhookEvent.objects.filter(pk=failed.pk).update(tried_at=ahead, failure_text="Gone.")
+    posting.post(other.pk)
+    other.refresh_from_db()
+    assert other.state == WebhookEventState.TAKEN
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
