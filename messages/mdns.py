@@ -41,9 +41,9 @@ from audit.inserting import insert
 from audit.recording import Subject, record
 from audit.tags import Tag
 from audit.texts import storable
-from messages import returned_mics, settlement
+from messages import returned_mics, settlement, unmatched
 from messages.literals import Literal
-from messages.models import MDN, Direction, MDNState, Message
+from messages.models import MDN, Attempt, Direction, MDNState, Message
 from messages.store import Kind, get_store
 from messages.wrapped_keys import Sightings
 from partners.models import Connection
@@ -51,9 +51,6 @@ from partners.policies import allowed_digests, inbound_policy, limits, verify_ce
 from partners.remembered import rows
 
 logger = logging.getLogger(__name__)
-
-#: MDNs in an hour that match nothing and are kept all the same; anybody can send those.
-UNMATCHED_AN_HOUR = 1000
 
 _TAGS = {
     MDNState.VERIFIED: Tag.MDN_INBOUND_VERIFIED,
@@ -182,8 +179,9 @@ def find_message(original_message_id: str | None) -> Message | None:
     rows = ours.select_related("connection__organization", "connection__partner")
     named = [f"<{bare}>", bare]
     found = next(iter(rows.filter(message_id__in=named)[:1]), None)
-    # Some messages have had a name of its own for each attempt.
-    return found or rows.filter(attempt_rows__sent_as__in=named).first()
+    # Some messages have had a name of its own for each attempt. Which ones have, the index says.
+    renamed = Attempt.objects.exclude(sent_as=Literal("")).filter(sent_as__in=named)
+    return found or rows.filter(pk__in=renamed.values("message")).first()
 
 
 def judge(mdn: UnverifiedMDN, message: Message, now: dt.datetime) -> Verdict:
@@ -305,7 +303,7 @@ def _keep(
         finished_at=timezone.now(),
         **columns,
     )
-    if verdict.state == MDNState.UNMATCHED and _too_many():
+    if verdict.state == MDNState.UNMATCHED and unmatched.are_too_many(timezone.now()):
         logger.warning("an MDN that matches nothing was not kept: too many within the hour")
         return row
     with get_store().writer(Kind.MDN) as writer:
@@ -321,12 +319,6 @@ def _keep(
             post.decided = True
             post.end()
     return row
-
-
-def _too_many() -> bool:
-    hour = timezone.now() - dt.timedelta(hours=1)
-    recent = MDN.objects.filter(state=MDNState.UNMATCHED, created_at__gt=hour)
-    return recent.count() >= UNMATCHED_AN_HOUR
 
 
 def _arrived(headers: Headers, address: str | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from messages import (
     sending,
     silence,
     sweeping,
+    unmatched,
 )
 from messages.admin import digest
 from messages.dispatch import Wake, ring
@@ -75,8 +76,9 @@ def sweep() -> None:
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)
 def purge() -> None:
-    """Purge payloads and raw requests that are older than they are to be kept."""
+    """Purge documents, and MDNs that match nothing, that are older than they are to be kept."""
     retention.purge(timezone.now())
+    unmatched.purge(timezone.now())
 
 
 @shared_task(acks_late=True, ignore_result=True, time_limit=SHORT)

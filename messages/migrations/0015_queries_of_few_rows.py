@@ -19,6 +19,14 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="mdn",
+            index=models.Index(
+                condition=models.Q(("state", "unmatched")),
+                fields=["state", "created_at"],
+                name="mdn_unmatched",
+            ),
+        ),
+        migrations.AddIndex(
             model_name="message",
             index=models.Index(
                 condition=models.Q(("due_at__isnull", False)),

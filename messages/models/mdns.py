@@ -75,6 +75,15 @@ class MDN(Work):
                 name="mdn_due_while_queued",
             ),
         ]
+        indexes = [
+            # Anybody can send those: they are counted at each one that comes, and purged. The state
+            # is in it so that SQLite prefers it to the index of all states.
+            models.Index(
+                fields=["state", "created_at"],
+                condition=Q(state="unmatched"),
+                name="mdn_unmatched",
+            ),
+        ]
 
     @property
     def asked_at(self) -> dt.datetime:

@@ -3,6 +3,7 @@
 The numbers may be lowered, and are raised only with a reason.
 """
 
+import datetime as dt
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from as2gateway.headers import Headers
 from messages import (
     claims,
     delivering,
@@ -25,7 +27,9 @@ from messages import (
     returning,
     sending,
     sweeping,
+    unmatched,
 )
+from messages.mdns import find_message, take_mdn
 from messages.models import MDN, Delivery, MDNState, Message, State
 from messages.resting import REST
 from partners.models import Connection
@@ -190,7 +194,7 @@ def test_keys_and_certificates_are_parsed_once(connection: Connection) -> None:
 
 
 @contextmanager
-def explained() -> Iterator[list[str]]:
+def explained(reads_all: re.Pattern[str] = _READS_ALL) -> Iterator[list[str]]:
     """Collect statements that read all rows of a growing table, as the database plans them."""
     found: list[str] = []
 
@@ -199,7 +203,7 @@ def explained() -> Iterator[list[str]]:
             with database.cursor() as cursor:
                 cursor.cursor.execute(f"{explain} {sql}", params)
                 steps = [str(row[-1]) for row in cursor.cursor.fetchall()]
-            found.extend(f"{step}: {sql}" for step in steps if _READS_ALL.search(step))
+            found.extend(f"{step}: {sql}" for step in steps if reads_all.search(step))
         return execute(sql, params, many, context)
 
     explain = "EXPLAIN" if database.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
@@ -274,3 +278,13 @@ def test_no_claim_of_an_mdn_reads_all_that_came_before_while_its_host_is_away(
     other.refresh_from_db()
     assert "could not be reached" in other.failure_text
     assert claim == []
+
+
+def test_an_mdn_that_matches_nothing_reads_no_more_the_more_there_are(settings: Settings) -> None:
+    settings.AS2_KEEP_DAYS = 30
+    by_state = re.compile(rf"{_READS_ALL.pattern}|as2_messages_mdn_state\w+ \(state=\?\)")
+    with explained(by_state) as taken:
+        assert find_message("<nobody@amazon.example>") is None
+        assert take_mdn(Headers(), b"junk", None).pk
+        assert unmatched.purge(timezone.now() + dt.timedelta(days=31)) == 1
+    assert taken == []

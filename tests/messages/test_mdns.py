@@ -13,7 +13,7 @@ from as2gateway.engines import ENGINES
 from as2gateway.errors import DecryptionFailed
 from as2gateway.headers import Headers
 from audit.models import AuditEvent
-from messages import claims, mdns
+from messages import claims, mdns, unmatched
 from messages.mdns import take_mdn
 from messages.models import MDN, Direction, MDNState, Message, State
 from messages.sending import enqueue, send
@@ -271,7 +271,7 @@ def test_an_mdn_that_nobody_asked_for_does_not_undo_a_delivery(sent: Sent) -> No
 def test_mdns_that_match_nothing_are_kept_in_bounded_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mdns, "UNMATCHED_AN_HOUR", 2)
+    monkeypatch.setattr(unmatched, "MOST_AN_HOUR", 2)
     rows = [take_mdn(Headers(), b"junk", None) for _ in range(4)]
     assert [row.pk is not None for row in rows] == [True, True, False, False]
     assert MDN.objects.count() == 2
