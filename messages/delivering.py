@@ -207,10 +207,21 @@ def _prepare(delivery: Delivery) -> None:
     copy = folder / f".tmp-{delivery.pk}-{delivery.attempts}"
     try:
         _copy(delivery, copy)
+        _check_lease(delivery)
         copy.rename(_waiting(delivery))
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
+
+
+def _check_lease(delivery: Delivery) -> None:
+    """Raise LeaseLost if this worker froze, and another one has handed the payload over by now.
+
+    Its copy would lie there for ever. Without a freeze most of the lease is left, and nothing is
+    asked.
+    """
+    if delivery.due_at is None or delivery.due_at < timezone.now() + claims.lease() / 2:
+        claims.renew(delivery)
 
 
 def _copy(delivery: Delivery, copy: Path) -> None:

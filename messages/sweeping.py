@@ -136,18 +136,25 @@ def named_keys(start: str) -> Iterator[str]:
 
 
 def sweep_inbox(older_than: dt.timedelta) -> int:
-    """Remove copies that a crashed delivery left, not written to for that long; how many.
+    """Remove copies that crashed or frozen workers left, not written to for that long; how many.
 
-    Each attempt removes the copy of the one before it, so only two crashes in a row leave any.
+    Each attempt removes the copy of the one before it, so only two crashes in a row leave any, or
+    a worker that froze just before it made one and found the delivery done when it woke up.
     """
     limit = time.time() - older_than.total_seconds()
-    swept = 0
-    for copy in Path(settings.AS2_INBOX).glob("*/*/.tmp-*"):
+    swept, inbox = 0, Path(settings.AS2_INBOX)
+    for copy in (*inbox.glob("*/*/.tmp-*"), *filter(_is_done, inbox.glob("*/*/.ready-*"))):
         with contextlib.suppress(FileNotFoundError):
             if copy.stat().st_mtime < limit:
                 copy.unlink()
                 swept += 1
     return swept
+
+
+def _is_done(ready: Path) -> bool:
+    """Whether a copy that waits for its final name is of a delivery that is done without it."""
+    pk = ready.name.rpartition("-")[2]
+    return pk.isdecimal() and Delivery.objects.filter(pk=pk, state=DeliveryState.DONE).exists()
 
 
 class _Cleaning:

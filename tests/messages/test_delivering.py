@@ -1,16 +1,18 @@
 import datetime as dt
 import re
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from audit.models import AuditEvent
-from messages import delivering, failpoints
+from messages import claims, delivering, failpoints
 from messages.delivering import deliver, deliver_due, release
 from messages.models import Delivery, DeliveryState
 from messages.store import CHUNK, get_store
@@ -264,6 +266,24 @@ def test_a_fault_in_a_batch_delivers_each_once(inbox: Path, point: str) -> None:
     deliver_due()
     assert states() == ["done"] * 3
     assert len(files(inbox)) == (3 if point == "dl.temp" else 0)
+
+
+def test_a_worker_that_froze_before_its_copy_leaves_none(
+    delivery: Delivery, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = delivering._copy
+
+    def freeze(row: Delivery, path: Path) -> None:
+        monkeypatch.undo()
+        later.enter_context(time_machine.travel(timezone.now() + 2 * claims.lease(), tick=True))
+        deliver_due()  # another worker
+        copy(row, path)
+
+    monkeypatch.setattr(delivering, "_copy", freeze)
+    with ExitStack() as later:
+        deliver_due()
+    assert list(files(inbox)) == [delivery.target]
+    assert AuditEvent.objects.count() == 1
 
 
 def test_of_a_batch_only_what_was_lost_is_left_alone(

@@ -205,3 +205,24 @@ def test_what_two_crashes_left_in_an_inbox_is_removed(home: Path) -> None:
         os.utime(path, (0, 0))
     assert sweeping.sweep_inbox(dt.timedelta(hours=1)) == 1
     assert set(folder.iterdir()) == {fresh, document}
+
+
+def test_a_copy_that_a_frozen_worker_left_is_removed_once_its_delivery_is_done(home: Path) -> None:
+    folder = home / "inbox" / "VENDOR" / "AMAZON"
+    folder.mkdir(parents=True)
+    message = received(factories.bare_connection(), state="accepted")
+    due = {"queued": timezone.now()}
+    rows = [
+        Delivery.objects.create(
+            message=message, target="x", attachment=number, state=state, due_at=due.get(state)
+        )
+        for number, state in enumerate(("done", "queued", "held", "done"))
+    ]
+    done, queued, held, fresh = copies = [folder / f".ready-{row.pk}" for row in rows]
+    foreign = folder / ".ready-made"
+    for path in (*copies, foreign):
+        path.touch()
+    for path in (done, queued, held, foreign):
+        os.utime(path, (0, 0))
+    assert sweeping.sweep_inbox(dt.timedelta(hours=1)) == 1
+    assert {*folder.iterdir()} == {queued, held, fresh, foreign}
