@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -20,6 +21,11 @@ def client_address(environ: Mapping[str, Any]) -> str | None:
             break
         address = plain(hop)
     return address
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Say who sent a request of Django's."""
+    return client_address(request.META)
 
 
 def is_from_trusted_proxy(environ: Mapping[str, Any]) -> bool:

@@ -51,6 +51,7 @@ __all__ = [
     "DropdownFilter",
     "FileWidget",
     "ModelAdmin",
+    "OneByOneAdmin",
     "PasswordWidget",
     "RangeDateTimeFilter",
     "ReadOnlyAdmin",
@@ -59,6 +60,16 @@ __all__ = [
     "TextWidget",
     "action",
 ]
+
+
+class OneByOneAdmin(ModelAdmin):
+    """Pages whose rows are deleted one by one: each tells on its own page what depends on it."""
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer no deletion of many rows at once."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
 
 class ReadOnlyAdmin(ModelAdmin):

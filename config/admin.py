@@ -15,7 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from audit.theme import ReadOnlyAdmin, StackedInline
+from audit.addresses import address_of
+from audit.theme import OneByOneAdmin, ReadOnlyAdmin, StackedInline
 from config.access import lockout, second_factor
 from config.access.changes import (
     access_of,
@@ -25,7 +26,6 @@ from config.access.changes import (
     permissions_of,
     record_access,
 )
-from config.access.lockout import address_of
 from config.access.roles import is_role
 from partners.admin.rollovers import by
 from partners.models import Scope
@@ -159,7 +159,7 @@ class ThemedUserAdmin(UserAdmin, _Theme):
 
 
 @admin.register(Group)
-class ThemedGroupAdmin(GroupAdmin, _Theme):
+class ThemedGroupAdmin(OneByOneAdmin, GroupAdmin, _Theme):
     """Roles, which come with the gateway, and groups of one's own."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
@@ -173,12 +173,6 @@ class ThemedGroupAdmin(GroupAdmin, _Theme):
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         """Delete a group, and write down what it permitted."""
         delete([obj], by(request))
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer no deletion of many at once, which would not ask for each."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     def save_related(
         self,

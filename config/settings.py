@@ -87,7 +87,7 @@ AXES_COOLOFF_TIME = "config.access.lockout.cool_off"
 AXES_RESET_ON_SUCCESS = True
 # Whoever goes on guessing does not lengthen the lock of the person whose name it is.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "config.access.lockout.address_of"
+AXES_CLIENT_IP_CALLABLE = "audit.addresses.address_of"
 AXES_LOCKOUT_CALLABLE = "config.access.lockout.answer"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

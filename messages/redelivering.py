@@ -2,11 +2,9 @@
 
 import datetime as dt
 import logging
-import smtplib
 from collections.abc import Iterable
 from typing import Final
 
-from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,6 +19,7 @@ from messages.models import (
     RedeliveryState,
     State,
 )
+from partners import letters
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +39,6 @@ A repetition under the same Message-ID is fine: what we have already is not proc
 
 {company}
 """
-
-
-class CannotMail(Exception):
-    """The request cannot go by mail; the text says why, and that it can be copied."""
 
 
 def numbers_in(text: str) -> list[str]:
@@ -87,20 +82,13 @@ def mail(row: Redelivery, actor: str, now: dt.datetime) -> None:
     """Send the request by mail and write down that it went; raises CannotMail."""
     connection = row.connection
     to, organization = connection.partner.email, connection.organization
-    if not to:
-        raise CannotMail("The partner has no mail address here. Copy the text instead.")
-    if not settings.AS2_MAIL:
-        raise CannotMail("There is no mail server (EMAIL_URL). Copy the text instead.")
     message = EmailMessage(
         subject=f"Please send again: {organization.name} ({organization.as2_id})",
         body=letter(row),
         to=[to],
         reply_to=[organization.email] if organization.email else None,
     )
-    try:
-        message.send()
-    except (OSError, smtplib.SMTPException) as error:
-        raise CannotMail(f"The mail server did not take it: {error}") from error
+    letters.send(message, "text")
     with transaction.atomic():
         Redelivery.objects.filter(pk=row.pk).update(mailed_to=to, mailed_at=now)
         record(Tag.REDELIVERY_REQUEST_MAILED, Subject.of(row), f"Mailed to {to}.", actor=actor)

@@ -16,17 +16,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.recording import Subject, record
 from audit.tags import Tag
 from partners.rollover.recording import By
 
 logger = logging.getLogger(__name__)
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """Return from where somebody logs in, as axes asks for it."""
-    return client_address(request.META)
 
 
 def cool_off(_request: HttpRequest | None = None) -> timedelta:

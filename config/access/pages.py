@@ -22,8 +22,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit.addresses import address_of
 from config.access import second_factor
-from config.access.lockout import address_of
 from config.access.second_factor import Answer
 
 View = Callable[[HttpRequest], HttpResponse]

@@ -19,9 +19,9 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from audit.addresses import address_of
 from audit.recording import Subject, record
 from audit.tags import Tag
-from config.access.lockout import address_of
 
 #: Enough to lose a telephone more than once.
 BACKUP_CODES: Final = 10

@@ -7,9 +7,9 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 
+from audit.addresses import address_of
 from config.access import pages, second_factor
 from config.access.changes import noting_password
-from config.access.lockout import address_of
 from partners.rollover.recording import By
 
 if TYPE_CHECKING:

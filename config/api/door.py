@@ -17,7 +17,7 @@ from django.urls.resolvers import RoutePattern
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.recording import besides
 from messages import intake
 from messages.intake import BodyLimits, Refused
@@ -69,7 +69,7 @@ def as_problem(refusal: Refused) -> Problem:
 
 def _token(request: HttpRequest) -> APIToken:
     """Find out who calls. Problem (401); who tries too often has to wait (Refused, 429)."""
-    now, address = timezone.now(), client_address(request.META)
+    now, address = timezone.now(), address_of(request)
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     token = tokens.find(secret.strip(), now) if scheme.lower() == "bearer" else None
     if token is None or token.user is None:

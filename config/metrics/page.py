@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from config.metrics import counting, machine, shared, traffic, trust
 
 _SCHEME = "bearer"
@@ -66,7 +66,7 @@ def _shows_token(request: HttpRequest) -> bool:
 
 
 def _comes_from_allowed(request: HttpRequest) -> bool:
-    address = client_address(request.META)
+    address = address_of(request)
     if address is None:
         return False
     for network in settings.AS2_METRICS_ALLOW:

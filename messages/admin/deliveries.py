@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.badges import badge
 from audit.links import link_to
 from audit.theme import ChoicesDropdownFilter, RangeDateTimeFilter, ReadOnlyAdmin
@@ -58,7 +58,7 @@ class DeliveryAdmin(ScopedAdmin, ReadOnlyAdmin):
     @admin.action(description="Acknowledge what waits to be fetched", permissions=["acknowledge"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """Note that the business side has it, where its program cannot say so."""
-        actor, address = request.user.get_username(), client_address(request.META)
+        actor, address = request.user.get_username(), address_of(request)
         done = [row for row in queryset if pulling.acknowledge(row, actor, address)]
         if done:
             flash.success(request, f"Deliveries that are acknowledged: {len(done)}.")

@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.links import page_of
 from audit.recording import Subject, record
 from audit.tags import Tag
@@ -56,13 +56,13 @@ class What(StrEnum):
 
 def may_download(user: User | AnonymousUser, message: Message, what: What) -> bool:
     """Say whether there is such a file, and this user may have it."""
-    return bool(what.key_in(message)) and _allowed(user)
+    return bool(what.key_in(message)) and may_have_payloads(user)
 
 
 @require_GET
 def download(request: HttpRequest, pk: int, what: str) -> HttpResponseBase:
     """Stream one of a message's files as an attachment."""
-    if not _allowed(request.user):
+    if not may_have_payloads(request.user):
         raise PermissionDenied
     message = get_object_or_404(visible_messages(request.user), pk=pk)
     chosen = next((each for each in What if each == what), None)
@@ -105,7 +105,8 @@ def attached(
     return StreamingHttpResponse(chunks, content_type=kind, headers=headers)
 
 
-def _allowed(user: User | AnonymousUser) -> bool:
+def may_have_payloads(user: User | AnonymousUser) -> bool:
+    """Say whether this user may have files of the messages that it sees."""
     return user.has_perms(("as2_messages.view_message", PERMISSION))
 
 
@@ -122,5 +123,5 @@ def note_download(request: HttpRequest, message: Message, what: What) -> None:
         Subject.of(message),
         "Payload downloaded." if what is What.PAYLOAD else "Raw request downloaded.",
         actor=request.user.get_username(),
-        address=client_address(request.META),
+        address=address_of(request),
     )

@@ -1,7 +1,6 @@
 """Evidence by the pages: a bundle to download, by who may have payloads, and written down."""
 
 from django.contrib import messages as flash
-from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -9,24 +8,19 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.links import page_of
 from audit.recording import Subject, record
 from audit.tags import Tag
-from messages.admin.downloads import PERMISSION
+from messages.admin.downloads import may_have_payloads
 from messages.evidence import NoEvidence, bundle
 from messages.visibility import visible_messages
-
-
-def may_have_evidence(user: User | AnonymousUser) -> bool:
-    """Say whether this user may have bundles: the document is in them."""
-    return user.has_perms(("as2_messages.view_message", PERMISSION))
 
 
 @require_GET
 def evidence(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Stream the evidence of a message as a ZIP file."""
-    if not may_have_evidence(request.user):
+    if not may_have_payloads(request.user):  # the document is in it
         raise PermissionDenied
     rows = visible_messages(request.user).select_related("connection__organization")
     message = get_object_or_404(rows, pk=pk)
@@ -41,7 +35,7 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponseBase:
         Subject.of(message),
         "Evidence downloaded.",
         actor=request.user.get_username(),
-        address=client_address(request.META),
+        address=address_of(request),
     )
     return StreamingHttpResponse(
         chunks,

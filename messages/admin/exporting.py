@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.admin.words import moment
@@ -56,7 +56,7 @@ def export(request: HttpRequest, rows: QuerySet[Message]) -> StreamingHttpRespon
         "The list of messages was exported as CSV.",
         data={"filters": request.GET.urlencode()},
         actor=request.user.get_username(),
-        address=client_address(request.META),
+        address=address_of(request),
     )
     values = rows.prefetch_related(None).values_list(*COLUMNS.values())
     return StreamingHttpResponse(

@@ -12,8 +12,7 @@ from django.utils.html import format_html, format_html_join
 
 from audit.badges import Tone, badge
 from audit.links import link_to
-from messages.admin.downloads import What, may_download
-from messages.admin.evidencing import may_have_evidence
+from messages.admin.downloads import What, may_download, may_have_payloads
 from messages.admin.resending import may_resend, may_resubmit
 from messages.admin.timeline import Entry, read_history, timeline
 from messages.admin.verdicts import MDNVerdict, Verdict, mdn_verdict, verdict
@@ -74,7 +73,7 @@ def build_page(message: Message, user: User | AnonymousUser) -> MessagePage:
         downloads=[what for what in What if may_download(user, message, what)],
         may_resend=may_resend(user, message),
         may_resubmit=may_resubmit(user, message),
-        may_have_evidence=may_have_evidence(user),
+        may_have_evidence=may_have_payloads(user),
         ask_again=_ask_again(message, user),
         likeness=likeness(message, visible_messages(user)),
         help=help_of(message.connection),

@@ -22,6 +22,7 @@ from messages.models import Redelivery, RedeliveryItem, RedeliveryState
 from messages.support import help_of
 from partners.access.pages import ScopedAdmin, VisibleFilter
 from partners.access.visibility import BY_CONNECTION
+from partners.letters import CannotMail
 
 if TYPE_CHECKING:  # generic only in the stubs
     _Form = forms.ModelForm[Redelivery]
@@ -71,7 +72,7 @@ class RedeliveryAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     """Requests to partners, the latest first; once made, only their state changes."""
 
     page_template = "as2_messages/redelivery.html"
-    refusals = (redelivering.CannotMail,)
+    refusals = (CannotMail,)
     reach = BY_CONNECTION
     form = RedeliveryForm
     autocomplete_fields = ("connection",)

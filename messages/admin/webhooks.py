@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from audit.addresses import address_of
 from audit.badges import Tone, badge
 from audit.links import link_to, list_of, page_of
 from audit.pages import ActingAdmin, CannotAct
@@ -21,7 +22,7 @@ from messages.webhooks import posting
 from messages.webhooks.testing import try_out
 from partners import webhook_secrets
 from partners.access.pages import ScopedAdmin
-from partners.admin.audited import AuditedAdmin, actor_of, address_of
+from partners.admin.audited import AuditedAdmin, actor_of
 from partners.models import Webhook
 
 if TYPE_CHECKING:  # generic only in the stubs

@@ -9,13 +9,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.addresses import client_address
+from audit.addresses import address_of
+from audit.theme import OneByOneAdmin
 from partners.access.pages import ScopedAdmin
 from partners.changes import Plain, compare, kind_of, record_change, record_deletion, settings_of
 from partners.compliance import verdicts
 
 
-class AuditedAdmin(ScopedAdmin):
+class AuditedAdmin(OneByOneAdmin, ScopedAdmin):
     """A form that writes who changed what, old and new, in the transaction of the change."""
 
     #: what to do with a row that cannot be deleted
@@ -59,12 +60,6 @@ class AuditedAdmin(ScopedAdmin):
         """Save what is below, then judge again every connection that this may concern."""
         super().save_related(request, form, formsets, change)
         verdicts.reevaluate(verdicts.affected_by([form.instance]), timezone.now())
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer no deletion of many rows at once: what depends on each is told on its own page."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -111,8 +106,3 @@ def _dependents(row: models.Model) -> list[str]:
 def actor_of(request: HttpRequest) -> str:
     """Name who changes something by a page."""
     return str(request.user)
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """Return from where."""
-    return client_address(request.META)

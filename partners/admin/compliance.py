@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from as2gateway.compliance.findings import Verdict
+from audit.addresses import address_of
 from audit.badges import Tone, badge
 from audit.pages import framed
 from audit.theme import DropdownFilter
 from partners.access.visibility import visible_connections
-from partners.admin.audited import AuditedAdmin, actor_of, address_of
+from partners.admin.audited import AuditedAdmin, actor_of
 from partners.admin.connection_form import ConnectionForm
 from partners.admin.marks import verdict_badge
 from partners.compliance import verdicts

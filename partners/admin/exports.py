@@ -12,10 +12,11 @@ from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 
 from as2gateway.certificates import Certificate
+from audit.addresses import address_of
 from audit.recording import Subject, record
 from audit.tags import Tag
 from audit.theme import ModelAdmin
-from partners.admin.audited import actor_of, address_of
+from partners.admin.audited import actor_of
 from partners.exporting import File, Form, certificate_file
 from partners.models import CertificateFacts, KeyPair, PartnerCertificate
 

@@ -17,6 +17,7 @@ from partners.models import (
     RolloverState,
 )
 from partners.rollover.announcing import letter, pretty
+from partners.rollover.dates import written
 
 STATE_TONES = {
     RolloverState.PLANNED: Tone.BUSY,
@@ -88,8 +89,8 @@ def compare(old: Certificate, new: Certificate) -> Iterator[tuple[str, SafeStrin
         ("Serial number", f"{old.serial:x}", f"{new.serial:x}"),
         ("Key", _key(old), _key(new)),
         ("Signature hash", old.signature_digest, new.signature_digest),
-        ("Valid from", _moment(old.not_before), _moment(new.not_before)),
-        ("Valid until", _moment(old.not_after), _moment(new.not_after)),
+        ("Valid from", written(old.not_before), written(new.not_before)),
+        ("Valid until", written(old.not_after), written(new.not_after)),
     ):
         yield name, _cell(before, same=True), _cell(after, same=before == after)
 
@@ -100,10 +101,6 @@ def _cell(text: str, *, same: bool) -> SafeString:
 
 def _key(certificate: Certificate) -> str:
     return f"{certificate.key_type.upper()} {certificate.key_bits}"
-
-
-def _moment(moment: dt.datetime) -> str:
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _step(rollover: Rollover, row: Confirmation) -> Step:
@@ -136,7 +133,7 @@ def _tone(rollover: Rollover, silent: Sequence[Step]) -> Tone:
 
 
 def _words(rollover: Rollover, silent: int, now: dt.datetime) -> tuple[str, str]:
-    start = _moment(rollover.starts_at)
+    start = written(rollover.starts_at)
     match RolloverState(rollover.state):
         case RolloverState.CANCELLED:
             return "Cancelled", "The old certificate stays."

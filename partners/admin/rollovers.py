@@ -10,18 +10,20 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
+from audit.addresses import address_of
 from audit.badges import badge
 from audit.pages import ActingAdmin, PageAdmin
 from audit.theme import ChoicesDropdownFilter
 from partners import exchanging
 from partners.access.pages import ScopedAdmin
 from partners.access.rollovers import limited_rollovers, needed, visible_confirmations
-from partners.admin.audited import actor_of, address_of
+from partners.admin.audited import actor_of
 from partners.admin.rollover_page import STATE_TONES, build_page
+from partners.letters import CannotMail
 from partners.models import Confirmation, Rollover, RolloverState
 from partners.models.certificates import this_second
 from partners.rollover import advancing, confirming
-from partners.rollover.announcing import CannotMail, send
+from partners.rollover.announcing import send
 from partners.rollover.dates import PlanError
 from partners.rollover.recording import By
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from audit.addresses import address_of
 from audit.badges import badge
 from audit.pages import PageAdmin, framed
 from audit.theme import ModelAdmin, action
 from partners.access.pages import ScopedAdmin
-from partners.admin.audited import actor_of, address_of
+from partners.admin.audited import actor_of
 from partners.admin.tls_directions import both_directions, own_target
 from partners.admin.tls_page import TONES, build
 from partners.models import Connection, TLSProbe

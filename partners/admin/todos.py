@@ -22,6 +22,7 @@ from partners.access.pages import ScopedAdmin
 from partners.access.visibility import BY_CONNECTION, Reach, visible_partners
 from partners.admin.rollovers import by
 from partners.models import Renewal, Suspension
+from partners.rollover.dates import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,6 @@ class TodoAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
         return badge(todo.tone, "closed" if row.closed_at else "open")
 
 
-def _when(moment: Any) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
 @admin.register(Renewal)
 class RenewalAdmin(TodoAdmin):
     """Certificates that partners announced; opened on a partner's page."""
@@ -97,11 +94,11 @@ class RenewalAdmin(TodoAdmin):
         """Lead to the page where the new certificate is uploaded."""
         facts = [
             ("Partner", link_to(row.partner, str(row.partner))),
-            ("Opened", f"{_when(row.opened_at)} by {row.opened_by}"),
+            ("Opened", f"{written(row.opened_at)} by {row.opened_by}"),
             ("What they say", row.note or "-"),
         ]
         if row.closed_at:
-            facts.append(("Closed", f"{_when(row.closed_at)} by {row.closed_by}"))
+            facts.append(("Closed", f"{written(row.closed_at)} by {row.closed_by}"))
             if row.rollover:
                 facts.append(("Rollover", link_to(row.rollover, "the planned change")))
             return Todo(Tone.PLAIN, "Closed", "Nothing is left to do.", tuple(facts), None, {})
@@ -113,7 +110,7 @@ class RenewalAdmin(TodoAdmin):
         upload = reverse("admin:partners_partner_renew_certificate", args=(row.partner_id,))
         return Todo(
             Tone.BAD if late else Tone.WARN,
-            f"{'Overdue since' if late else 'To be done by'} {_when(row.due_at)}",
+            f"{'Overdue since' if late else 'To be done by'} {written(row.due_at)}",
             text,
             tuple(facts),
             ("Upload the new certificate", upload),
@@ -147,7 +144,7 @@ class SuspensionAdmin(TodoAdmin):
         ]
         if row.closed_at:
             done = "Suspended" if row.suspended else "Not suspended"
-            facts.append(("Closed", f"{_when(row.closed_at)} by {row.closed_by}"))
+            facts.append(("Closed", f"{written(row.closed_at)} by {row.closed_by}"))
             return Todo(Tone.PLAIN, done, "It is decided.", tuple(facts), None, {})
         text = (
             "The partner may have suspended us. While the connection is suspended, documents wait "

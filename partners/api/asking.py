@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from audit.addresses import client_address
+from audit.addresses import address_of
 from partners.api.problems import Problem, not_found
 from partners.rollover.recording import By
 
@@ -66,7 +66,7 @@ def one_of(rows: "QuerySet[Row]", pk: int, what: str) -> Row:
 
 def by(request: HttpRequest) -> By:
     """Name who does it, and from where, for the audit record."""
-    return By(request.user.get_username(), client_address(request.META))
+    return By(request.user.get_username(), address_of(request))
 
 
 def given(**filters: Any) -> dict[str, Any]:

@@ -8,14 +8,13 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models, transaction
 
 from as2gateway.compliance.findings import Finding
-from partners.changes import compare, record_change, settings_of
 from partners.compliance import verdicts
 from partners.compliance.cases import Case
 from partners.compliance.evaluating import evaluate
 from partners.compliance.refusing import Review
 from partners.feasibility import impossible
 from partners.models import Connection, Partner, PartnerCertificate
-from partners.rollover.recording import By
+from partners.rollover.recording import By, insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def is_new(row: models.Model) -> bool:
 
 def _save_all(partner: Partner, drafts: Sequence[Draft], now: dt.datetime, by: By) -> None:
     if is_new(partner):
-        save_new(partner, by)
+        insert(partner, by)
     problems = [problem for draft in drafts for problem in _save_draft(partner, draft, now, by)]
     if problems:
         raise Refused(problems)
@@ -82,10 +81,10 @@ def _save_draft(partner: Partner, draft: Draft, now: dt.datetime, by: By) -> lis
     problems = [*_invalid(row), *_refused(draft, now)]
     if problems:
         return problems
-    save_new(row, by)
+    insert(row, by)
     for certificate in draft.certificates:
         certificate.connection = row
-        save_new(certificate, by)
+        insert(certificate, by)
     pairs = [pair for pair in row.organization.keys.all() if not _retired(pair.retires_at, now)]
     found = impossible(row, pairs, draft.certificates)
     draft.warnings = tuple(dict.fromkeys(text for _name, text in found))
@@ -108,13 +107,6 @@ def _refused(draft: Draft, now: dt.datetime) -> Iterator[Problem]:
     for finding in review.refused:
         text = f"{finding.found}. Wanted: {finding.wanted}. {finding.why} ({finding.rule})"
         yield Problem(row, finding.field, text)
-
-
-def save_new(row: models.Model, by: By) -> None:
-    """Save a row that was not there, and record it."""
-    row.save()
-    changes = compare({}, settings_of(row))
-    record_change(row, changes, created=True, actor=by.actor, address=by.address)
 
 
 def _retired(moment: dt.datetime | None, now: dt.datetime) -> bool:

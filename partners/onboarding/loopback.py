@@ -19,9 +19,9 @@ from partners.models import (
     PartnerCertificate,
 )
 from partners.models.certificates import this_second
-from partners.onboarding.drafting import Draft, make, save_new
+from partners.onboarding.drafting import Draft, make
 from partners.onboarding.sheet import our_url
-from partners.rollover.recording import By
+from partners.rollover.recording import By, insert
 
 #: Behind our AS2 id it makes the id of the other end.
 SUFFIX: Final = "-LOOPBACK"
@@ -42,7 +42,7 @@ def add_loopback(organization: Organization, now: dt.datetime, by: By) -> Connec
         if not organization.keys.exists():
             _add_key(organization, by)
         other = Organization(as2_id=name, name=f"{organization.name} (loop-back)")
-        save_new(other, by)
+        insert(other, by)
         _add_key(other, by)
         partner = Partner.objects.filter(name=PARTNER).first() or Partner(
             name=PARTNER, notes="Made for rehearsals: documents come back to this gateway."
@@ -78,4 +78,4 @@ def _add_key(owner: Organization, by: By) -> None:
     made = self_signed(generate_key(KeyKind.RSA_2048), Owner(owner.as2_id), start, _LIFETIME)
     pair = KeyPair(organization=owner, name="loop-back", private_key=made.pkcs8, activates_at=start)
     pair.read_facts(made.certificate)
-    save_new(pair, by)
+    insert(pair, by)

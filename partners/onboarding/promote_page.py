@@ -8,11 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
+from audit.addresses import address_of
 from audit.links import page_of
 from audit.pages import framed
 from audit.theme import ModelAdmin
 from partners.access.visibility import visible_connections
-from partners.admin.audited import actor_of, address_of
+from partners.admin.audited import actor_of
 from partners.models import Connection, Environment
 from partners.onboarding.drafting import Refused, is_new
 from partners.onboarding.promoting import Choice, differences, new_certificates, promote

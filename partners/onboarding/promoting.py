@@ -14,8 +14,8 @@ from partners.compliance.cases import Case
 from partners.compliance.refusing import Review
 from partners.models import Connection, PartnerCertificate, in_use
 from partners.models.certificates import this_second
-from partners.onboarding.drafting import Draft, Problem, Refused, is_new, make, save_new
-from partners.rollover.recording import By
+from partners.onboarding.drafting import Draft, Problem, Refused, is_new, make
+from partners.rollover.recording import By, insert
 
 #: What makes a connection the one that it is, and is never taken over.
 #: A password stays with the server that it is for.
@@ -102,7 +102,7 @@ def promote(
             record_change(target, changes, created=False, actor=by.actor, address=by.address)
         for row in certificates:
             row.connection = target
-            save_new(row, by)
+            insert(row, by)
         verdicts.reevaluate(verdicts.affected_by([target]), now)
     return changes
 

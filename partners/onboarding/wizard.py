@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from as2gateway.compliance.findings import Verdict, verdict_of
+from audit.addresses import address_of
 from audit.links import page_of
-from partners.admin.audited import actor_of, address_of
+from partners.admin.audited import actor_of
 from partners.admin.marks import marked, marks, verdict_badge
 from partners.models import Connection, Environment
 from partners.onboarding import drafting, judging

@@ -1,11 +1,10 @@
 """Announcing: the letter by which a partner learns of our new certificate."""
 
-import smtplib
-
-from django.conf import settings
 from django.core.mail import EmailMessage
 
+from partners import letters
 from partners.exporting import Form, certificate_file
+from partners.letters import CannotMail
 from partners.models import Confirmation, KeyPair
 
 _TEXT = """\
@@ -31,10 +30,6 @@ Please tell us when it is done, and compare the fingerprint by another way than 
 
 {company}
 """
-
-
-class CannotMail(Exception):
-    """The letter cannot go by mail; the text says why, and that it can be copied."""
 
 
 def letter(confirmation: Confirmation) -> str:
@@ -64,14 +59,7 @@ def send(confirmation: Confirmation) -> None:
     pair = confirmation.rollover.new_pair
     if pair is None:
         raise CannotMail("This is the partner's own certificate; there is nothing to tell.")
-    if not confirmation.connection.partner.email:
-        raise CannotMail("The partner has no mail address here. Copy the letter instead.")
-    if not settings.AS2_MAIL:
-        raise CannotMail("There is no mail server (EMAIL_URL). Copy the letter instead.")
-    try:
-        mail(confirmation, pair).send()
-    except (OSError, smtplib.SMTPException) as error:
-        raise CannotMail(f"The mail server did not take it: {error}") from error
+    letters.send(mail(confirmation, pair), "letter")
 
 
 def mail(confirmation: Confirmation, pair: KeyPair) -> EmailMessage:

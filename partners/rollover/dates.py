@@ -26,12 +26,12 @@ def check_start(
     earliest = max(now, new.not_before)
     if start < earliest:
         why = "that is in the past" if start < now else "the new certificate is not valid yet"
-        raise StartRefused(f"{_written(start)} is too early: {why}. From {_written(earliest)} on.")
+        raise StartRefused(f"{written(start)} is too early: {why}. From {written(earliest)} on.")
     end = min(old.not_after for old in olds)
     if start >= end and start != earliest:
-        why = f"the present certificate ends on {_written(end)}"
-        way = "choose a moment before" if end > earliest else f"take {_written(earliest)}"
-        raise StartRefused(f"{_written(start)} is too late: {why}; {way}.")
+        why = f"the present certificate ends on {written(end)}"
+        way = "choose a moment before" if end > earliest else f"take {written(earliest)}"
+        raise StartRefused(f"{written(start)} is too late: {why}; {way}.")
 
 
 def earliest_start(new: Certificate, now: dt.datetime) -> dt.datetime:
@@ -39,5 +39,6 @@ def earliest_start(new: Certificate, now: dt.datetime) -> dt.datetime:
     return max(now, new.not_before)
 
 
-def _written(moment: dt.datetime) -> str:
+def written(moment: dt.datetime) -> str:
+    """Write a moment as people read it."""
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

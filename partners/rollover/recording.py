@@ -1,4 +1,4 @@
-"""What rollovers do to rows, told to the audit log: who changed what, old and new."""
+"""What is done to rows, told to the audit log: who changed what, old and new."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def note(
     record(tag, Subject.of(rollover), text, data=facts, actor=by.actor, address=by.address)
 
 
-def insert(row: CertificateFacts, by: By) -> None:
+def insert(row: models.Model, by: By) -> None:
     """Save a new row, and record it."""
     row.save()
     changes = compare({}, settings_of(row))

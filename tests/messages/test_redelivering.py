@@ -14,6 +14,7 @@ from audit.models import AuditEvent
 from config.access.roles import Role
 from messages import redelivering, tasks
 from messages.models import Message, Redelivery, State
+from partners.letters import CannotMail
 from partners.models import Connection
 from tests import factories
 from tests.config.access import world
@@ -159,10 +160,10 @@ def test_without_address_or_server_it_has_to_be_copied(
     link: Connection, settings: Settings
 ) -> None:
     settings.AS2_MAIL = False
-    with pytest.raises(redelivering.CannotMail, match="EMAIL_URL"):
+    with pytest.raises(CannotMail, match="EMAIL_URL"):
         redelivering.mail(request_for(link, "a"), "ann", timezone.now())
     link.partner.email = ""
-    with pytest.raises(redelivering.CannotMail, match="no mail address"):
+    with pytest.raises(CannotMail, match="no mail address"):
         redelivering.mail(request_for(link, "a"), "ann", timezone.now())
 
 
@@ -176,7 +177,7 @@ def test_a_mail_that_was_refused_is_not_called_sent(
 
     monkeypatch.setattr(EmailMessage, "send", refuse)
     row = request_for(link, "a")
-    with pytest.raises(redelivering.CannotMail, match="550 no"):
+    with pytest.raises(CannotMail, match="550 no"):
         redelivering.mail(row, "ann", timezone.now())
     row.refresh_from_db()
     assert row.mailed_at is None

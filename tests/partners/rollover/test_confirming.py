@@ -6,9 +6,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from audit.models import AuditEvent
+from partners.letters import CannotMail
 from partners.models import Confirmation, Connection, Rollover
 from partners.rollover import confirming, used
-from partners.rollover.announcing import CannotMail, letter, mail, pretty, send
+from partners.rollover.announcing import letter, mail, pretty, send
 from partners.rollover.confirming import acknowledge, tell
 from tests.factories import DAY
 from tests.partners.rollover import moments
