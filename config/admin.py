@@ -127,7 +127,7 @@ class ThemedUserAdmin(UserAdmin, _Theme):
     ) -> HttpResponse:
         """Give somebody another password, and write down who did."""
         row = self.get_object(request, unquote(id))
-        with noting_password(row.pk if row else None, by(request)):
+        with noting_password(row.pk if row else 0, by(request)):
             return super().user_change_password(request, id, form_url)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

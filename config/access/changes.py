@@ -62,7 +62,7 @@ def record_access(
 
 
 @contextmanager
-def noting_password(pk: object, by: By) -> Iterator[None]:
+def noting_password(pk: int, by: By) -> Iterator[None]:
     """Write down that the password of a user became another one meanwhile, in one transaction."""
     with transaction.atomic():
         before = User.objects.filter(pk=pk).first()
@@ -85,7 +85,7 @@ def delete(rows: Iterable[User | Group], by: By) -> None:
             if isinstance(row, User):
                 tokens.revoke_all(row, timezone.now(), by)
             text = f"{str(row._meta.verbose_name).capitalize()} {row} deleted."  # noqa: SLF001  Django's public API
-            old = {name: {"old": value} for name, value in facts.items()}
+            old: Facts = {name: {"old": value} for name, value in facts.items()}
             _record(Tag.USER_ACCOUNT_DELETED, row, text, old, by)
             row.delete()
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 
 from audit.addresses import address_of
@@ -38,11 +39,10 @@ class GatewaySite(AdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         """Let somebody change the own password, and write it down."""
-        with noting_password(request.user.pk, By(str(request.user), address_of(request))):
-            answer: HttpResponse = super().password_change(request, extra_context)
-            return answer
+        with noting_password(request.user.pk or 0, By(str(request.user), address_of(request))):
+            return super().password_change(request, extra_context)
 
     def extra_urls(self) -> list[URLPattern]:
         """Add the pages of the second factor; the theme asks for them."""

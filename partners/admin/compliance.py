@@ -59,6 +59,18 @@ class ComplianceAdmin(AuditedAdmin):
     change_form_before_template = "partners/compliance_panel.html"
     actions = ("fix",)
 
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Connection | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        **kwargs: Any,
+    ) -> type["ModelForm[Any]"]:
+        """Tell the form who fills it in: not everybody may have messages posted anywhere."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.user = request.user  # type: ignore[attr-defined]  # of a class made for this request
+        return form
+
     def get_urls(self) -> list[URLPattern]:
         """Add the address that judges a form while it is typed into."""
         judge = self.admin_site.admin_view(self.judge)

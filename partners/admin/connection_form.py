@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,6 +13,8 @@ from as2gateway.compliance.findings import Finding, Verdict, verdict_of
 from as2gateway.compliance.profile import Profile
 from as2gateway.quirks import QuirkError
 from audit.theme import PasswordWidget
+from partners.access.reaching import check_reach
+from partners.access.visibility import Anybody
 from partners.admin.marks import CERTIFICATES, counts, marked, marks, sentence, verdict_badge
 from partners.compliance.cases import Case
 from partners.compliance.evaluating import acknowledged_of
@@ -44,6 +47,9 @@ class ConnectionForm(QuirkFields, _Form):
         label="Forget the password", required=False, help_text="Remove the one that is there."
     )
 
+    #: who fills it in
+    user: Anybody = AnonymousUser()
+
     class Meta:
         model = Connection
         exclude = ("quirks",)
@@ -73,11 +79,19 @@ class ConnectionForm(QuirkFields, _Form):
             except QuirkError as error:
                 self.add_error(None, f"{error}.")
         password, forget = cleaned.get("new_password", ""), cleaned.get("forget_password")
+        if "url" in cleaned:
+            self._check_reach(cleaned["url"])
         if password or forget:
             url = cleaned.get("url", row.url)
             for name, value in sealed_password(password, url, timezone.now()).items():
                 setattr(row, name, value)
         return cleaned
+
+    def _check_reach(self, url: str) -> None:
+        try:
+            check_reach(self.user, url, self.instance.url)
+        except forms.ValidationError as error:
+            self.add_error("url", error)
 
     def full_clean(self) -> None:
         """Judge what the row would be; certificates below are judged where they stand."""

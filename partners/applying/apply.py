@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit.recording import Subject, record
 from audit.tags import Tag
+from partners.access.visibility import sees_everything
 from partners.applying.access import check
 from partners.applying.materials import Files
 from partners.applying.plan import Plan, Planner, Shortfall
@@ -60,7 +61,9 @@ def _plan(path: Path, options: Options) -> Plan:
     plan = Plan()
     top = read_yaml(path, mistakes)
     if top is not None:
-        wanted = SchemaReader(Files(path.parent, os.environ, now), mistakes).read(top)
+        confined = not sees_everything(options.user)
+        files = Files(path.parent, os.environ, now, confined)
+        wanted = SchemaReader(files, mistakes).read(top)
         plan = Planner(now, mistakes, options.user).plan(wanted)
     check(plan, options.user, allow_findings=bool(options.allow_findings))
     if not options.allow_findings:

@@ -17,11 +17,17 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where files and secrets come from: paths are relative to the file of settings."""
+    """Where files and secrets come from: paths are relative to the file of settings.
+
+    A command may run under an account that can read more than the user whom it acts for: for users
+    who see some connections only it reads what lies with the file of settings, and no variables.
+    """
 
     directory: Path
     environ: Mapping[str, str]
     now: dt.datetime
+    #: whether it is read for such a user
+    confined: bool = False
 
     def key_material(self, settings: Settings) -> KeyMaterial:
         """Read the private key and certificate of a key pair; raises Mistake."""
@@ -50,6 +56,9 @@ class Files:
             raise Mistake(settings.place_of(list(given)[1]), f"give only one of {', '.join(given)}")
         if from_environment in given:
             place = settings.place_of(from_environment)
+            if self.confined:
+                text = "variables of the environment are for users who see all connections"
+                raise Mistake(place, f"{text}: give {name} or {from_file}")
             return self._from_environment(place, given[from_environment])
         if from_file in given:
             data = self._read(settings.place_of(from_file), given[from_file], "the file named here")
@@ -97,13 +106,24 @@ class Files:
         """Read a small file; ``shown`` stands for a name that may be a secret, by mistake."""
         shown = shown or name
         try:
-            with (self.directory / name).open("rb") as file:
+            with self._path(place, name, shown).open("rb") as file:
                 data = file.read(importing.MAX_SIZE + 1)
         except OSError as error:
             raise Mistake(place, f"{shown}: {error.strerror}") from error
         if len(data) > importing.MAX_SIZE:
             raise Mistake(place, f"{shown}: far too large for a key or certificate")
         return data
+
+    def _path(self, place: Place, name: str, shown: str) -> Path:
+        """Find a file; for a confined user only below the folder, wherever links lead."""
+        path = self.directory / name
+        if not self.confined:
+            return path
+        path = path.resolve()
+        if not path.is_relative_to(self.directory.resolve()):
+            text = "files elsewhere are for users who see all connections: put it beside this one"
+            raise Mistake(place, f"{shown}: {text}")
+        return path
 
     def _check(self, settings: Settings, place: Place, certificate: Certificate) -> None:
         retires_at = settings.values.get("retires_at")

@@ -16,9 +16,11 @@ from django.db import models
 from django.utils import timezone
 
 from as2gateway.compliance.findings import Finding
+from partners.access.reaching import check_reach
 from partners.access.visibility import (
     Anybody,
     limit,
+    sees_everything,
     visible_connections,
     visible_organizations,
     visible_partners,
@@ -202,6 +204,7 @@ class Planner:
         rows = visible_connections(self._user)
         known = rows.filter(as2_id=as2_id, organization__as2_id=owner.as2_id)
         row = known.select_related("organization", "partner").first() or Connection()
+        self._check_scope(row, partner, settings)
         more = self._client_key(owner, settings) | self._password(row, wanted)
         self._step(row, settings, organization=owner, partner=partner, **more)
         self._clean(row, settings)
@@ -209,6 +212,16 @@ class Planner:
         for certificate in wanted.certificates:
             self._certificate(row, certificate, certificates)
         self._check_feasible(row, settings, certificates.values())
+
+    def _check_scope(self, row: Connection, partner: Partner, settings: Settings) -> None:
+        """Refuse what users who see some connections only do on no page either."""
+        if row.pk and row.partner != partner and not sees_everything(self._user):
+            text = f"this connection is one of {row.partner}, and stays there"
+            self._mistakes.append(Mistake(settings.place, text))
+        try:
+            check_reach(self._user, settings.values.get("url", ""), row.url)
+        except ValidationError as error:
+            self._mistakes.append(Mistake(settings.place_of("url"), " ".join(error.messages)))
 
     def _password(self, row: Connection, wanted: WantedConnection) -> dict[str, object]:
         """Seal the password for the URL, unless it is the one that is there."""

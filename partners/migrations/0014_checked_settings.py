@@ -70,7 +70,6 @@ class Migration(migrations.Migration):
                 help_text="Where we POST messages to.",
                 max_length=2000,
                 validators=[
-                    django.core.validators.URLValidator(schemes=["http", "https"]),
                     partners.models.validators.validate_url,
                 ],
                 verbose_name="URL",

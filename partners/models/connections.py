@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from as2gateway.algorithms import Compression, KeyTransport, SignatureScheme
@@ -54,7 +54,7 @@ class Connection(models.Model):
     url = models.CharField(
         "URL",
         max_length=2000,
-        validators=[URLValidator(schemes=["http", "https"]), validate_url],
+        validators=[validate_url],
         help_text="Where we POST messages to.",
     )
     url_user = models.CharField(

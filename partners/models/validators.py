@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 
 from as2gateway.quirks import QuirkError, from_plain
 from as2gateway.tls.manual import parse_platform
@@ -19,6 +20,7 @@ CONTENT_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[ -~]*)?", 
 _DOMAIN: Final = re.compile(
     r"(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*(?!-)[a-z0-9_-]{1,63}(?<!-)", re.I | re.A
 )
+_URL: Final = URLValidator(schemes=["http", "https"])
 
 
 def validate_pins(text: str) -> None:
@@ -62,10 +64,11 @@ def validate_quirks(given: object) -> None:
 
 
 def validate_url(text: str) -> None:
-    r"""Refuse a URL with a password in it, or one whose host is read in two ways.
+    r"""Refuse what is no URL of http, has a password in it, or a host that is read in two ways.
 
     ``https://a.example\@b.example`` leads to b.example by some parsers, to a.example by others.
     """
+    _URL(text)
     if "\\" in text:
         raise ValidationError("A URL has no backslashes; write / instead.")
     try:

@@ -12,6 +12,7 @@ from audit.addresses import address_of
 from audit.links import page_of
 from audit.pages import framed
 from audit.theme import ModelAdmin
+from partners.access.reaching import check_reach
 from partners.access.visibility import visible_connections
 from partners.admin.audited import actor_of
 from partners.models import Connection, Environment
@@ -102,6 +103,11 @@ def _apply(
     cleaned = form.cleaned_data
     if is_new(target):
         target.as2_id, target.url = cleaned["as2_id"], cleaned["url"]
+        try:
+            check_reach(request.user, target.url)
+        except forms.ValidationError as error:
+            form.add_error("url", error)
+            return None
     choice = Choice(cleaned["fields_"], cleaned["certificates"])
     try:
         by = By(actor_of(request), address_of(request))

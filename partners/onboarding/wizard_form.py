@@ -13,6 +13,7 @@ from django.utils import timezone
 from as2gateway.certificates import Certificate
 from as2gateway.quirks import QuirkError
 from partners import importing
+from partners.access.reaching import check_reach
 from partners.access.visibility import visible_organizations, visible_partners
 from partners.importing import KeyFileError
 from partners.models import Connection, Environment, Partner, PartnerCertificate
@@ -69,6 +70,7 @@ class WizardForm(QuirkFields, forms.Form):
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._user = user
         partners = cast("forms.ModelChoiceField[Partner]", self.fields["partner"])
         partners.queryset = visible_partners(user)
         self.fields |= _columns(*SHARED)
@@ -142,8 +144,15 @@ class WizardForm(QuirkFields, forms.Form):
                 key = f"{environment}-{name}"
                 if key not in self.errors and not cleaned.get(key):
                     self.add_error(key, "This is needed.")
+            self._check_reach(f"{environment}-url", cleaned)
             cleaned[f"{environment}-certificates"] = self._certificates(environment, cleaned)
         return cleaned
+
+    def _check_reach(self, key: str, cleaned: dict[str, Any]) -> None:
+        try:
+            check_reach(self._user, cleaned.get(key) or "")
+        except forms.ValidationError as error:
+            self.add_error(key, error)
 
     def _clean_partner(self, cleaned: dict[str, Any]) -> None:
         name = cleaned.get("name", "").strip()

@@ -58,18 +58,28 @@ def resolve(target: Target, *, allow_private: bool) -> tuple[str, ...]:
 
     Raises ProbeError. May take as long as the system's resolver does.
     """
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ProbeError(f"The host name {target.host} could not be resolved: {error}.") from error
-    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-    allowed = tuple(a for a in addresses if allow_private or is_public(ipaddress.ip_address(a)))
+    addresses = lookup(target)
+    allowed = addresses if allow_private else public(addresses)
     if not allowed:
         raise ProbeError(
             f"{target.host} is {', '.join(addresses)}, which is not an address of the public "
             "internet. Set AS2_TLS_PROBE_ALLOW_PRIVATE=1 to allow tests of such addresses."
         )
     return allowed
+
+
+def lookup(target: Target) -> tuple[str, ...]:
+    """Look the host up, whatever its addresses are. Raises ProbeError."""
+    try:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ProbeError(f"The host name {target.host} could not be resolved: {error}.") from error
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def public(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep those that the whole internet reaches."""
+    return tuple(each for each in addresses if is_public(ipaddress.ip_address(each)))
 
 
 def is_public(address: Address) -> bool:
