@@ -1,7 +1,7 @@
 """Duplicates: a message that was accepted before is answered again and delivered never again.
 
-RFC 4130 §5.5, REL-06 to REL-10, threats R17 and R18. Only an accepted message claims
-its Message-ID; what failed is simply read anew.
+RFC 4130 §5.5, REL-06 to REL-10, threats R17 and R18. Only an accepted message claims its
+Message-ID; what failed is simply read anew.
 """
 
 import datetime as dt
@@ -196,7 +196,10 @@ def _post_again(mdn: MDN, arrival: Arrival) -> None:
 
 
 def winner(arrival: Arrival) -> Message:
-    """Find the message that another process has accepted in this very moment."""
+    """Find the message that another process accepted in this very moment.
+
+    Raises IntegrityError if there is none.
+    """
     accepted = find_accepted(arrival)
     if accepted is None:  # it was another constraint, hence a fault of ours
         raise IntegrityError(f"{arrival.message_id} can be neither written nor found")

@@ -349,7 +349,10 @@ def unsent() -> QuerySet[CertificateAnnouncement]:
 
 
 def request_of(row: CertificateAnnouncement) -> cem.Request:
-    """Ask for the certificate of a rollover, for what our key pair does."""
+    """Ask for the certificate of a rollover, for what our key pair does.
+
+    Raises PlanError if the rollover is not one of ours.
+    """
     pair, connection = row.confirmation.rollover.new_pair, row.confirmation.connection
     if pair is None:
         raise PlanError("There is no key pair of ours to announce.")

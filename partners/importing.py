@@ -1,8 +1,8 @@
 """Key files as people have them in, parsed keys and certificates out.
 
 PEM, DER, PKCS#7, PKCS#12, PKCS#8, PKCS#1 and OpenSSH's own format; with passphrase or without; with
-what Windows does to text. A refusal says what the file is and what was wanted. No text here holds a
-password or a part of a key.
+what Windows does to text. Whatever reads here raises KeyFileError, which says what the file is and
+what was wanted. No text here holds a password or a part of a key.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Readers: one kind of value each. A reader returns what it read or raises the mistake."""
+"""Readers: one kind of value each. A reader returns what it read or raises Mistake."""
 
 import datetime as dt
 import difflib
