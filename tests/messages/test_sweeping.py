@@ -214,7 +214,7 @@ def test_a_copy_that_a_frozen_worker_left_is_removed_once_its_delivery_is_done(h
     due = {"queued": timezone.now()}
     rows = [
         Delivery.objects.create(
-            message=message, target="x", attachment=number, state=state, due_at=due.get(state)
+            message=message, target=f"{number}.edi", state=state, due_at=due.get(state)
         )
         for number, state in enumerate(("done", "queued", "held", "done"))
     ]
