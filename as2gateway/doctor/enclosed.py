@@ -22,9 +22,6 @@ from as2gateway.stream import Parser, Source, skip
 #: certificates of one message that are looked at
 _MOST = 10
 
-#: ends a reading that was for its certificates only
-_ENOUGH = IntegrityCheckFailed("only its certificates were looked at")
-
 
 def enclosed_certificates(specimen: Specimen) -> tuple[Certificate, ...]:
     """The certificates in the signature of a message, as far as it can be opened."""
@@ -65,6 +62,11 @@ def _read(enclosed: Node) -> Iterator[Certificate]:
             continue
 
 
+def _enough() -> IntegrityCheckFailed:
+    """What ends a reading; always a new one, since it keeps the message, with its keys, alive."""
+    return IntegrityCheckFailed("only its certificates were looked at")
+
+
 class _Looker(MessageReceiver):
     """Reads a message up to its signature."""
 
@@ -89,7 +91,7 @@ class _Found:
         yield from skip(mime.read_part(source, boundary))
         octets = yield from read_signature(source, message, boundary)
         self.certificates = certificates_in(octets, message.limits)
-        raise _ENOUGH
+        raise _enough()
 
     def opaque(
         self, source: Source, message: Message, inner: Inner, info: ContentInfo
@@ -111,4 +113,4 @@ class _Found:
         if header.tag == ber.CONTEXT:
             enclosed = yield from ber.read_element(source, header, limit)
             self.certificates = tuple(_read(enclosed))
-        raise _ENOUGH
+        raise _enough()
