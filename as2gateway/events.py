@@ -58,6 +58,11 @@ class Reading:
     canonical: Canonical = Canonical.RAW
 
 
+#: Readings of one message at the most: each form of its line ends, and two digests more than its
+#: ``micalg`` announces; every one costs as much as the first.
+MOST_READINGS = len(Canonical) + 2
+
+
 class Facts(NamedTuple):
     """What was found out about a message, also about one that is refused."""
 

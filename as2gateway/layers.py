@@ -313,7 +313,7 @@ def _verify_cover(
     try:
         facts = _verify(message, signature, digests)
     except signed.DigestNotRun as missing:
-        again = replace(reading, digests=frozenset({missing.algorithm}))
+        again = replace(reading, digests=frozenset({*digests, missing.algorithm}))
         reason = f"the signature uses {missing.algorithm}, micalg announces another digest"
         raise AnotherReading(reason, again) from missing
     except IntegrityCheckFailed as fault:

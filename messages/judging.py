@@ -12,7 +12,14 @@ from django.conf import settings
 
 from as2gateway.cem import Exchange
 from as2gateway.errors import AS2Error, AuthenticationFailed
-from as2gateway.events import Facts, Reading, Rejected, UnverifiedPayload, Verdict
+from as2gateway.events import (
+    MOST_READINGS,
+    Facts,
+    Reading,
+    Rejected,
+    UnverifiedPayload,
+    Verdict,
+)
 from messages import exchanges, failpoints
 from messages.arrivals import Arrival
 from messages.naming import judge_names
@@ -21,8 +28,6 @@ from messages.verdicts import MissingMessageID, check_signer_in_date
 from messages.wrapped_keys import Sightings
 from partners.policies import engine_for, limits
 
-#: Readings of one message at the most: as announced, in another digest, with other line ends.
-_READINGS = 3
 #: Bytes of a payload after which the room on the disk is looked at again.
 _LOOK_EVERY = 16 * 1024 * 1024
 
@@ -49,7 +54,7 @@ def judge(arrival: Arrival, octets: Octets) -> Iterator[Judgement]:
     failpoints.hit("rx.verify")
     keys = Sightings(arrival.wire_sha256, arrival.now)
     policy = replace(arrival.policy, wrapped_key_seen=keys.seen_elsewhere)
-    reading, left = Reading(), _READINGS
+    reading, left = Reading(), MOST_READINGS
     while True:
         left -= 1
         with get_store().writer(Kind.PAYLOAD) as payload:

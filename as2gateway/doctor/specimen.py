@@ -5,13 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from as2gateway.certificates import Certificate
 from as2gateway.engines import DEFAULT_ENGINE, get_engine
-from as2gateway.events import Facts, Reading, Rejected, Verdict
+from as2gateway.events import MOST_READINGS, Facts, Reading, Rejected, Verdict
 from as2gateway.headers import Headers
 from as2gateway.policy import DecryptionKey, InboundPolicy, Limits
 from as2gateway.request import MDNRequest
-
-#: Readings of one message: each digest, each form of line ends. More than receiving takes.
-_READINGS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Specimen:
     def verdict(self) -> Verdict:
         """Read it as receiving does, with second readings; the payload is thrown away."""
         specimen = self
-        for _ in range(_READINGS):
+        for _ in range(MOST_READINGS):
             verdict = specimen._read()
             if not isinstance(verdict, Rejected) or verdict.second_reading is None:
                 return verdict

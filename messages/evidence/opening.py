@@ -4,12 +4,11 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from as2gateway.algorithms import CipherAlgorithm, DigestAlgorithm
-from as2gateway.events import LayerKind, Reading, Rejected
+from as2gateway.events import MOST_READINGS, LayerKind, Reading, Rejected
 from as2gateway.headers import Headers
 from as2gateway.mic_variants import covered
 from as2gateway.policy import DecryptionKey, InboundPolicy
@@ -21,9 +20,6 @@ from partners.encryption import KeyRingError
 from partners.models import KeyPair, PartnerCertificate
 from partners.parsed import parse_certificate, private_key_of
 from partners.policies import as_built, inbound_policy, limits
-
-#: As announced, in another digest, with other line ends: as when it was received.
-_READINGS: Final = 3
 
 
 class CannotOpen(Exception):
@@ -81,7 +77,7 @@ def _read_again(message: Message, new_file: Callable[[], Writer], now: dt.dateti
     if not message.raw_key:
         raise CannotOpen("the request is no longer kept")
     policy, reading = _policy(message, now), Reading()
-    for _attempt in range(_READINGS):
+    for _attempt in range(MOST_READINGS):
         file = new_file()
         receiver = SignedContentReceiver(
             Headers(message.header_fields), policy, limits(), reading, file.write

@@ -4,10 +4,20 @@ import hashlib
 
 import pytest
 
+from as2gateway import der
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.canonical import line_ends
+from as2gateway.cms import oids
 from as2gateway.errors import IntegrityCheckFailed
 from as2gateway.events import Canonical, Reading, Rejected
+from tests.gateway.cms.making import (
+    CONTENT,
+    CONTENT_TYPE,
+    Signer,
+    attribute,
+    digest_of,
+    signed_data,
+)
 from tests.gateway.reading import LEGACY, OPEN, accepted, read, read_entity, rejected
 from tests.gateway.splits import SPLITS, Split
 from tests.gateway.wrapping import (
@@ -90,12 +100,26 @@ def test_a_wrong_micalg_asks_for_the_digest_of_the_signature() -> None:
     octets = document().octets
     entity = multipart(octets, signature(octets, THEIRS, "-md", "sha512"), "sha-256")
     verdict = rejected(read_entity(entity, OPEN)[1])
-    assert verdict.second_reading == Reading(digests=frozenset({DigestAlgorithm.SHA512}))
+    both = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA512})
+    assert verdict.second_reading == Reading(digests=both)
     again = read(entity.headers, [entity.body], OPEN, reading=verdict.second_reading)[1]
     facts = accepted(again).facts
     assert facts.mic is not None
     assert facts.mic.digest == hashlib.sha512(octets).digest()
     assert len(facts.notes) == 1
+
+
+def test_a_digest_that_is_missing_is_run_beside_those_before() -> None:
+    sha512 = DigestAlgorithm.SHA512
+    content = attribute(oids.MESSAGE_DIGEST, der.octet_string(digest_of(CONTENT, sha512)))
+    signers = (
+        Signer(THEIRS),
+        Signer(THEIRS, digest=sha512, attributes=(CONTENT_TYPE, content)),
+    )
+    fields = ("Content-Type: application/pkcs7-signature",)
+    entity = multipart(CONTENT, Entity(fields, signed_data(*signers)).octets)
+    again = rejected(read_entity(entity, OPEN)[1]).second_reading
+    accepted(read(entity.headers, [entity.body], OPEN, reading=again)[1])
 
 
 @pytest.mark.parametrize("micalg", ["sha2_256", '"SHA256"', "sha1,sha-256", "unknown", '""'])

@@ -1,19 +1,25 @@
 import hashlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from asn1crypto import cms
 from django.db import connection as database
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from as2gateway.algorithms import Compression, DigestAlgorithm
 from as2gateway.policy import MDNMode
 from messages.delivering import deliver
+from messages.evidence.opening import open_content
 from messages.models import MDN, Delivery, Message, UnknownSender
-from messages.store import get_store
+from messages.store import Kind, get_store
 from partners.models import Connection
 from tests import factories, openssl
+from tests.gateway.wrapping import multipart, signature
 from tests.messages import sender
 from tests.messages.arrange import PAYLOAD, stored_files
 from tests.messages.sender import message
@@ -240,6 +246,33 @@ def test_a_connection_without_its_organization_is_unknown(connection: Connection
     factories.organization("OTHER")
     reply = message(as2_to="OTHER").send()
     assert sender.mdn_of(reply).signed is False
+
+
+@pytest.mark.parametrize(
+    ("over", "digest"),
+    [
+        (lambda part: part + b"\r\n", "sha256"),
+        (lambda part: part.replace(b"\n", b"\r\n"), "sha512"),
+        (lambda part: part + b"\r\n", "sha512"),
+    ],
+)
+def test_every_repair_of_line_ends_is_tried_also_in_another_digest(
+    connection: Connection, over: Callable[[bytes], bytes], digest: str
+) -> None:
+    Connection.objects.update(require_encryption=False)
+    part = b"Content-Type: application/edifact\n\none\ntwo"
+    amazon = factories.identity("AMAZON")
+    signer = openssl.Identity(amazon.private_key, amazon.certificate)
+    entity = multipart(part, signature(over(part), signer, "-md", digest))
+    content_type = entity.fields[0].removeprefix("Content-Type: ")
+    sent = message().with_fields(Content_Type=content_type).with_body(entity.body)
+    assert sender.disposition(sent.send()) == "processed"
+    row = Message.objects.get()
+    assert row.kept_mics == {DigestAlgorithm(row.signed): hashlib.new(digest, over(part)).digest()}
+    with ExitStack() as stack:
+        new_file = partial(get_store().writer, Kind.PAYLOAD)
+        content = open_content(row, lambda: stack.enter_context(new_file()), timezone.now())
+        assert b"".join(content.file.chunks()) == over(part)
 
 
 REPORT = (
