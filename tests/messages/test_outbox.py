@@ -13,6 +13,8 @@ from unittest.mock import Mock
 import pytest
 from django.db import DataError, IntegrityError, OperationalError
 
+from as2gateway import edi
+from audit.inserting import insert
 from audit.models import AuditEvent
 from messages import failpoints, outbox, sending
 from messages.models import Message
@@ -286,8 +288,6 @@ def other_order() -> Path:
 def test_a_file_whose_row_cannot_be_written_stays_and_holds_up_no_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], count: int
 ) -> None:
-    insert = sending.insert
-
     def fails(message: Message) -> None:
         if message.filename != "other.edi":
             raise fault("value too long\nDETAIL: of a column")
@@ -312,9 +312,8 @@ def test_a_fault_that_nobody_thought_of_holds_up_no_other_folder(
 ) -> None:
     (folder / "order.edi").write_bytes(b"x")
     other = other_order()
-    real = sending.edi.sniff
-    sniff = Mock(side_effect=[RuntimeError("a fault of ours"), real(b"x")])
-    monkeypatch.setattr(sending.edi, "sniff", sniff)
+    sniff = Mock(side_effect=[RuntimeError("a fault of ours"), edi.EDIFacts()])
+    monkeypatch.setattr(edi, "sniff", sniff)
     assert outbox.scan() == 1
     assert names(other) == []
     assert "a fault of ours" in caplog.text
