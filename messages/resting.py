@@ -74,7 +74,8 @@ def _ended(to: str, connection: Any, since: Any, now: Any) -> QuerySet[Attempt]:
 def _of(rows: QuerySet[Any], to: str, connection: Any) -> QuerySet[Any]:
     """Filter by the connection of the messages that rows point to."""
     # The sum keeps SQLite from reading all messages of the connection first, for a few rows.
-    return rows.annotate(of=F(f"{to}__connection_id") + 0).filter(of=connection)
+    found: QuerySet[Any] = rows.annotate(of=F(f"{to}__connection_id") + 0).filter(of=connection)
+    return found
 
 
 def _faults(to: str, connection: Any, since: Any, now: Any) -> QuerySet[Attempt, tuple[Any, ...]]:
