@@ -142,7 +142,7 @@ def forget(row: Transfer) -> None:
     with transaction.atomic():
         row.pieces.all().delete()
         row.delete()
-    _delete_unnamed(keys)
+    _delete_unnamed(row, keys)
 
 
 def forget_old(now: dt.datetime) -> int:
@@ -353,17 +353,20 @@ def _replace_pieces(row: Transfer, pieces: list[tuple[str, int]], **changes: obj
         )
     dropped = before - {key for key, _ in pieces}
     if was_whole:
-        _delete_unnamed(dropped)
+        _delete_unnamed(row, dropped)
     else:  # no message can have been made of it
         for key in dropped:
             get_store().delete(key)
 
 
-def _delete_unnamed(keys: Iterable[str]) -> None:
-    """Delete files unless they have become a message's."""
-    for key in keys:
-        if not Message.objects.filter(raw_key=key).exists():
-            get_store().delete(key)
+def _delete_unnamed(row: Transfer, keys: Iterable[str]) -> None:
+    """Delete files of a transfer unless they have become a message's, of the same connection."""
+    files = {*keys}
+    if not files:
+        return
+    messages = Message.objects.filter(connection=row.connection_id, raw_key__in=files)
+    for key in files - {*messages.values_list("raw_key", flat=True)}:
+        get_store().delete(key)
 
 
 def _not_satisfiable(error: RangeNotSatisfiable) -> Refused:

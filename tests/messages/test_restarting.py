@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -361,6 +363,18 @@ def test_the_file_of_a_message_outlives_its_transfer(connection: Connection) -> 
     restarting.forget_old(timezone.now() + dt.timedelta(days=30))
     assert not Transfer.objects.exists()
     assert b"".join(get_store().chunks(Message.objects.get().raw_key)) == sent.body
+
+
+def test_messages_are_asked_once_for_all_files_of_a_transfer(connection: Connection) -> None:
+    sent = large()
+    cut(sent, 1500)
+    go_on(sent, 1500, 2500)
+    with CaptureQueriesContext(database) as queries:
+        restarting.forget(Transfer.objects.get())
+    asked = [query["sql"] for query in queries if "raw_key" in query["sql"]]
+    assert len(asked) == 1
+    assert '"connection_id" = ' in asked[0]
+    assert stored_files() == []
 
 
 def test_files_of_transfers_are_no_orphans(connection: Connection) -> None:
