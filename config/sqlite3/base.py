@@ -1,5 +1,6 @@
 """The backend itself: ``ENGINE`` is ``config.sqlite3``."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,10 +80,36 @@ class Cursor(base.SQLiteCursorWrapper):
     """Django's cursor, which takes a turn for a write outside a transaction."""
 
     database: DatabaseWrapper
+    #: what such a write gave back (RETURNING), as far as it has not been fetched
+    _returned: Iterator[Any] | None = None
 
     def execute(self, query: str, params: Any = None) -> Any:
         """Execute a statement."""
+        self._returned = None
         if self.database.autocommit and query.lstrip().startswith(_WRITES):
             with self.database.turn():
-                return super().execute(query, params)
+                done = super().execute(query, params)
+                if self.description is not None:
+                    # SQLite commits with the last row; to be read when others write is too late.
+                    self._returned = iter(super().fetchall())
+                return done
         return super().execute(query, params)
+
+    def fetchone(self) -> Any:
+        """Fetch the next row, or None."""
+        return super().fetchone() if self._returned is None else next(self._returned, None)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Fetch some rows."""
+        most = self.arraysize if size is None else size
+        if self._returned is None:
+            return super().fetchmany(most)
+        return list(itertools.islice(self._returned, most))
+
+    def fetchall(self) -> list[Any]:
+        """Fetch the other rows."""
+        return super().fetchall() if self._returned is None else list(self._returned)
+
+    def __next__(self) -> Any:
+        """Give the next row to a loop."""
+        return super().__next__() if self._returned is None else next(self._returned)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
@@ -137,6 +138,27 @@ def test_a_single_write_waits_for_its_turn(home: Home, statement: str) -> None:
     one.commit()
     waiting.join(LONG)
     assert done.is_set()
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        lambda cursor: [cursor.fetchone(), cursor.fetchone()],
+        lambda cursor: [*cursor.fetchmany(1), *cursor.fetchmany()],
+        lambda cursor: cursor.fetchall(),
+        list,
+    ],
+    ids=["one", "many", "all", "loop"],
+)
+def test_a_single_write_that_gives_rows_back_is_committed_within_its_turn(
+    home: Home, connection: DatabaseWrapper, fetch: Callable[[CursorWrapper], list[object]]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{INSERT}, ('y') RETURNING word")
+        assert (is_free(home), written(home)) == (True, 2)
+        assert fetch(cursor) == [("x",), ("y",)]
+        assert (cursor.fetchone(), cursor.rowcount) == (None, 2)
+        assert cursor.execute("SELECT count(*) FROM written").fetchone() == (2,)
 
 
 def test_reading_waits_for_nobody(home: Home, connection: DatabaseWrapper) -> None:
