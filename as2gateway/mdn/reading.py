@@ -216,7 +216,7 @@ def _find_parts(report: _Entity) -> tuple[bytes, str]:
         return report.decoded(), ""  # MDR-03
     if not report.content_type.is_multipart:
         raise MalformedMDN(f"no MDN but {report.content_type}")
-    parts = [_read_entity(part) for part in _split(report)]
+    parts = [_read_part(part) for part in _split(report)]
     machines = [part for part in parts if part.content_type.type == _MACHINE_PART]
     if len(machines) != 1:
         # Two could contradict each other, and only one would be looked at (R25).
@@ -250,9 +250,26 @@ def _read_entity(octets: bytes) -> _Entity:
     return _Entity(headers, octets[len(block) :])
 
 
+def _read_part(octets: bytes) -> _Entity:
+    """Read a part of a report. Damage to one takes nothing from the others: then all of it is text.
+
+    But it must not hide what would contradict the machine-readable part (R25).
+    """
+    try:
+        return _read_entity(octets)
+    except (MalformedMessage, LimitExceeded):
+        if _MACHINE_PART.encode() in octets.lower():
+            raise
+        return _Entity(Headers(()), octets)
+
+
 def _decode_text(part: _Entity) -> str:
     charset = part.content_type.get("charset") or "utf-8"
-    return part.decoded().decode(codec_of(charset), "replace")
+    try:
+        octets = part.decoded()
+    except MalformedMessage:
+        octets = part.body
+    return octets.decode(codec_of(charset), "replace")
 
 
 # --- fields --------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ import pytest
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.errors import MalformedMDN
 from as2gateway.headers import Headers
-from as2gateway.mdn import is_mdn, read_mdn
+from as2gateway.mdn import is_mdn, read_mdn, verify_mdn
 from as2gateway.mic import MIC
 from as2gateway.policy import Limits
 from tests.gateway import mdns
 from tests.gateway.mdns import (
+    EXPECTED,
     FIELDS,
     MIC_VALUE,
     PROCESSED,
@@ -79,6 +80,34 @@ def test_the_machine_part_is_found_wherever_it_stands(body: bytes, text: str) ->
     mdn = read(body, http())
     assert (mdn.original_message_id, mdn.text) == ("<1@us>", text)
     assert mdn.mic == MIC(mdns.DIGEST, mdns.SHA256)
+
+
+NO_COLON = b"Server x is not blacklisted\r\nContent-Type: text/plain\r\n\r\nx"
+NO_BASE64 = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nok!"
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ((b"The message was received.", machine()), "The message was received."),
+        ((b"<html>ok</html>", machine()), "<html>ok</html>"),
+        ((TEXT, machine(), b"garbage without colon\r\n"), "thank you\r\n"),
+        ((TEXT, machine(), NO_COLON), "thank you\r\n"),
+        ((NO_BASE64, machine()), "ok!"),
+    ],
+)
+def test_damage_to_another_part_takes_nothing_from_the_machine_s(
+    parts: tuple[bytes, ...], text: str
+) -> None:
+    mdn = read(mdns.sign(multipart(*parts)))
+    assert (mdn.original_message_id, mdn.text) == ("<1@us>", text)
+    verify_mdn(mdn, EXPECTED)
+
+
+def test_a_second_machine_part_is_not_hidden_by_damage() -> None:
+    body = multipart(TEXT, machine(), b"no colon\r\n" + machine())
+    with pytest.raises(MalformedMDN):
+        read(body, http())
 
 
 @pytest.mark.parametrize("encoding", ["7bit", "base64"])
