@@ -12,8 +12,9 @@ from as2gateway.errors import MalformedMessage
 _BLANKS = b" \t\r\n"
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
-_ESCAPE = re.compile(rb"=(?:([0-9A-Fa-f]{2})|[ \t]*+\r?\n)")
-# What may grow into an escape; a soft line break is padded by a line's length at the most.
+_ESCAPE = re.compile(rb"=(?:([0-9A-Fa-f]{2})|[ \t]{0,76}+\r?\n)")
+# What may grow into an escape; a soft line break is padded by a line's length at the most (RFC 2045
+# §6.7, rule 5).
 _OPEN_ESCAPE = re.compile(rb"=(?:[0-9A-Fa-f]?|[ \t]{0,76}\r?)")
 
 

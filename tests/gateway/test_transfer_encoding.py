@@ -72,6 +72,16 @@ def test_quoted_printable_is_decoded(split: Split, text: bytes, decoded: bytes) 
 
 
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("count", [75, 76, 77, 78, 200])
+def test_a_soft_line_break_is_padded_by_a_line_at_the_most(
+    split: Split, end: bytes, count: int
+) -> None:
+    octets = b"a=" + b"\t" * count + end + b"b"
+    assert decode("quoted-printable", split(octets)) == (b"ab" if count <= 76 else octets)
+
+
+@pytest.mark.parametrize("split", SPLITS)
 def test_any_octets_survive_quoted_printable(split: Split) -> None:
     octets = random.Random(1).randbytes(3000)
     assert decode("quoted-printable", split(quopri.encodestring(octets))) == octets
