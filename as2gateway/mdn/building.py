@@ -52,8 +52,8 @@ def build_mdn(  # noqa: PLR0913  what is reported, and the five things that only
         content_type, body = _sign(part, report, sign_with, digest, (now, new_boundary(entropy)))
     fields = [
         *features.fields(report.features),
-        ("AS2-From", _as_spelt(report.as2_from, report.from_field)),
-        ("AS2-To", _as_spelt(report.as2_to, report.to_field)),
+        ("AS2-From", as_spelt(report.as2_from, report.from_field)),
+        ("AS2-To", as_spelt(report.as2_to, report.to_field)),
         ("Message-ID", message_id),
         ("Date", date),
         ("Subject", _printable([subject])[0] if subject else ""),
@@ -90,7 +90,7 @@ def _sign(
     return frame.content_type, frame.opening + part + frame.middle + signature + frame.closing
 
 
-def _as_spelt(name: str, field: str) -> str:
+def as_spelt(name: str, field: str) -> str:
     """A name in the spelling of the request, or in our own if that does not mean it (HDR-08)."""
     if not field:
         return names.quote(name)
@@ -108,7 +108,7 @@ def _write_report(report: MDNReport, date: str, boundary: str) -> tuple[str, byt
         "Content-Type: text/plain; charset=us-ascii",
         "Content-Transfer-Encoding: 7bit",
         "",
-        *_text(report, date),
+        *text_lines(report, date),
         "",
         f"--{boundary}",
         "Content-Type: message/disposition-notification",
@@ -122,8 +122,8 @@ def _write_report(report: MDNReport, date: str, boundary: str) -> tuple[str, byt
     return content_type, "\r\n".join(_printable(lines)).encode("ascii")
 
 
-def _text(report: MDNReport, date: str) -> list[str]:
-    """What a person reads (MDN-17), one statement a line."""
+def text_lines(report: MDNReport, date: str) -> list[str]:
+    """What a person reads (MDN-17), one statement a line; not made printable yet."""
     return [
         "This is the MDN for the AS2 message",
         "",

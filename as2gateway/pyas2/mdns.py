@@ -15,6 +15,7 @@ from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.engine import BuiltMDN, Stamp
 from as2gateway.headers import Headers
 from as2gateway.mdn import MDNReport, build_mdn
+from as2gateway.mdn.building import as_spelt, text_lines
 from as2gateway.policy import SigningKey
 from as2gateway.pyas2.composing import beyond, can_sign, digest_name, organization
 from as2gateway.pyas2.library import Mdn, Message, Partner
@@ -37,21 +38,21 @@ def compose_mdn(
                 report, stamp.message_id, stamp.now, sign_with, digest, subject=stamp.subject
             )
         )
-    status = report.disposition.modified_type
-    text = _printable(f"{status}. {report.text}".rstrip())
+    date = format_datetime(stamp.now.astimezone(UTC))
+    text = "\r\n".join(map(_printable, text_lines(report, date)))
     message = _answered(report, text, sign_with)
     if sign_with is not None:
         # The last digest of the options is what it signs with: here there is one.
         message.payload["disposition-notification-options"] = digest_name(digest)
     mdn = Mdn()
-    mdn.build(message, status, failed_text=text)
+    mdn.build(message, report.disposition.modified_type, failed_text=text)
     headers = Headers(
         (
             ("AS2-Version", "1.1"),  # RFC 5402 §6: compression is understood
-            ("AS2-From", names.quote(report.as2_from)),
-            ("AS2-To", names.quote(report.as2_to)),
+            ("AS2-From", as_spelt(report.as2_from, report.from_field)),
+            ("AS2-To", as_spelt(report.as2_to, report.to_field)),
             ("Message-ID", stamp.message_id),
-            ("Date", format_datetime(stamp.now.astimezone(UTC))),
+            ("Date", date),
             *((("Subject", _printable(stamp.subject)),) if stamp.subject else ()),
             ("MIME-Version", "1.0"),
             ("Content-Type", mdn.payload["Content-Type"]),

@@ -6,6 +6,8 @@ import pytest
 
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.disposition import Disposition, DispositionType, Level
+from as2gateway.engine import Stamp
+from as2gateway.engines import ENGINES, get_engine
 from as2gateway.errors import DecryptionFailed
 from as2gateway.headers import Headers
 from as2gateway.mdn import Expected, MDNReport, build_mdn, is_mdn, read_mdn, verify_mdn
@@ -230,3 +232,25 @@ def test_illegal_names_are_never_written(bad: dict[str, str]) -> None:
 def test_a_message_id_of_two_lines_is_never_written() -> None:
     with pytest.raises(ValueError, match="cannot be sent"):
         build_mdn(OUR_REPORT, "<x>\r\nEvil: 1", NOW, None, SHA256)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("error", [None, DecryptionFailed("a secret")])
+def test_every_engine_repeats_the_quotes_of_the_request_and_tells_people_the_same(
+    engine: str, signed: bool, error: DecryptionFailed | None
+) -> None:
+    disposition, key = Disposition.for_error(error), mdns.key() if signed else None
+    names = {"from_field": '"US"', "to_field": '"THEM"'}
+    report = replace(OUR_REPORT, disposition=disposition, original_subject="orders", **names)
+    built = get_engine(engine).compose_mdn(report, Stamp("<m@us>", NOW), key, SHA256)
+    assert built.headers.get("AS2-From") == '"US"'
+    assert built.headers.get("AS2-To") == '"THEM"'
+    lines = read_mdn(built.headers, built.body, Limits()).text.strip().splitlines()
+    result = error and "The message has not been accepted: processed/error: decryption-failed."
+    assert lines == [
+        *("This is the MDN for the AS2 message", "", "Message-ID: <1@them>", "From: THEM"),
+        *("To: US", "Subject: orders", "Date of this MDN: Sun, 22 Nov 2026 03:46:11 +0000", ""),
+        result or "The message has been received.",
+        "This is no guarantee that the contents of the message have been understood.",
+    ]
