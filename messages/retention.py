@@ -62,7 +62,7 @@ def purge(
     rows = Connection.objects.all() if connections is None else connections
     for connection in rows.select_related("organization", "partner").order_by("pk"):
         days = keep_days(connection)
-        before = _before(now, days)
+        before = kept_since(now, days)
         if before is None:
             continue
         due = purgeable(connection, before)
@@ -85,8 +85,8 @@ def keep_days(connection: Connection) -> int:
     return default if connection.keep_days is None else connection.keep_days
 
 
-def _before(now: dt.datetime, days: int) -> dt.datetime | None:
-    """Until when a message has to have ended; None if none is that old, or all are to be kept."""
+def kept_since(now: dt.datetime, days: int) -> dt.datetime | None:
+    """Since when things are there that are kept so many days; None if all of them are kept."""
     try:
         return now - dt.timedelta(days=days) if days > 0 else None
     except OverflowError:  # before the year 1

@@ -17,6 +17,7 @@ from audit.recording import Subject, record
 from audit.tags import Tag
 from messages.literals import Literal
 from messages.models import MDN, MDNState
+from messages.retention import kept_since
 from messages.store import get_store
 
 logger = logging.getLogger(__name__)
@@ -38,11 +39,12 @@ def are_too_many(now: dt.datetime) -> bool:
 def purge(now: dt.datetime) -> int:
     """Delete those that are older than documents are kept (AS2_KEEP_DAYS); how many."""
     days: int = settings.AS2_KEEP_DAYS
-    if not days:
+    before = kept_since(now, days)
+    if before is None:
         return 0
     end, total = time.monotonic() + _ENOUGH, 0
     # What came in the answer to a message of ours, and proves nothing about it, stays with it.
-    old = _unmatched().filter(message__isnull=True, created_at__lt=now - dt.timedelta(days=days))
+    old = _unmatched().filter(message__isnull=True, created_at__lt=before)
     while time.monotonic() < end:
         batch = list(old.order_by("created_at")[:_BATCH])
         if not batch:

@@ -51,8 +51,9 @@ def test_those_of_a_message_stay(state: MDNState) -> None:
     assert MDN.objects.count() == len(stored_files()) == 1
 
 
-def test_they_are_kept_where_documents_are_kept_for_ever(settings: Settings) -> None:
-    settings.AS2_KEEP_DAYS = 0
+@pytest.mark.parametrize("days", [0, -1, 10**9])
+def test_they_are_kept_where_documents_are_kept_for_ever(settings: Settings, days: int) -> None:
+    settings.AS2_KEEP_DAYS = days
     came(400)
     assert unmatched.purge(timezone.now()) == 0
 
