@@ -96,12 +96,16 @@ def _due(now: dt.datetime) -> Iterator[tuple[Wake, Iterable[int]]]:
 
 
 def _sendable(now: dt.datetime) -> QuerySet[Message]:
-    """Messages to send, the connections by turns: a blocked one must not fill every batch."""
+    """Messages to send, the connections by turns: a blocked one must not fill every batch.
+
+    Of each as many as may be sent at a time: a worker that is called goes on with the others.
+    """
     due = Message.objects.due(now).filter(
         state__in=OPEN_OUTBOUND, connection__state=ConnectionState.ACTIVE
     )
     turn = Window(RowNumber(), partition_by=F("connection_id"), order_by="pk")
-    return due.annotate(turn=turn).order_by("turn", "due_at")
+    turns = due.annotate(turn=turn).filter(turn__lte=F("connection__parallel"))
+    return turns.order_by("turn", "due_at")
 
 
 def pull_in(now: dt.datetime) -> int:

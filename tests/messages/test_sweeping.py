@@ -83,6 +83,12 @@ def test_connections_take_turns_so_that_a_backlog_leaves_room(
     assert {pk for _, pk in calls()} == {backlog[0].pk, other.pk}
 
 
+def test_of_a_backlog_as_many_are_called_for_as_may_be_sent_at_a_time(calls: Calls) -> None:
+    backlog = queued(factories.bare_connection(parallel=2), 5)
+    assert sweep() == 2
+    assert {pk for _, pk in calls()} == {each.pk for each in backlog[:2]}
+
+
 def test_a_sweep_ends_when_the_broker_is_away(calls: Calls) -> None:
     queued(factories.bare_connection(), 3)
     folder = queue_folder()
