@@ -27,12 +27,12 @@ from messages.models import (
 )
 from messages.silence import Silence, silences
 from messages.visibility import BY_MESSAGE, OF_MESSAGE
+from partners.access.rollovers import limited_rollovers
 from partners.access.visibility import (
     BY_CONNECTION,
     Anybody,
     Reach,
     limit,
-    sees_everything,
     visible_connections,
     visible_organizations,
 )
@@ -292,10 +292,7 @@ def _rollovers(wanted: Q) -> _Source:
             "new_certificate__connection__organization",
             "old_certificate",
         )
-        if not sees_everything(user):
-            mine = Confirmation.objects.filter(connection__in=visible_connections(user).order_by())
-            rows = rows.filter(pk__in=mine.order_by().values("rollover"))
-        return _few(rows, _rollover)
+        return _few(limited_rollovers(rows, user), _rollover)
 
     return find
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -62,7 +62,8 @@ class RolloverAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         """Fetch what a row shows."""
         rows = super().get_queryset(request).select_related(*_RELATED)
-        return rows.prefetch_related("confirmations")
+        seen = visible_confirmations(request.user)
+        return rows.prefetch_related(Prefetch("confirmations", seen))
 
     def page_of_row(self, request: HttpRequest, row: Rollover) -> dict[str, Any]:
         """Show old and new side by side, and who has confirmed it."""

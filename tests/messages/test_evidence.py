@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +316,21 @@ def test_a_command_writes_the_bundle(
     assert AuditEvent.objects.get(tag="message:evidence:downloaded").actor == shell_name()
     with pytest.raises(CommandError, match="is there already"):
         call_command("evidence", str(message.pk), output=str(path))
+
+
+def test_a_command_writes_its_event_before_the_document(
+    link: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_args: object) -> Iterator[bytes]:
+        yield b"PK"
+        assert AuditEvent.objects.filter(tag="message:evidence:downloaded").count() == 1
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("messages.management.commands.evidence.bundle", breaks)
+    path = tmp_path / "evidence.zip"
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("evidence", received().message_id, output=str(path))
+    assert not path.exists()
 
 
 def test_a_command_says_what_it_cannot_do(link: Connection, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import CommandError
 from django.utils import timezone
@@ -36,18 +37,23 @@ class Command(ActingCommand):
             chunks = bundle(message, timezone.now())
         except NoEvidence as error:
             raise CommandError(str(error)) from error
-        _write(path, chunks)
         text = f"Evidence written to {path.name}."
-        record(Tag.MESSAGE_EVIDENCE_DOWNLOADED, Subject.of(message), text, actor=self.actor)
+        # Committed before anything of it can be read: the document is in it.
+        with _made(path) as file:
+            record(Tag.MESSAGE_EVIDENCE_DOWNLOADED, Subject.of(message), text, actor=self.actor)
+            file.writelines(chunks)
         self.stdout.write(f"{path}: verify it by unpacking it and running sh verify.sh")
 
 
-def _write(path: Path, chunks: Iterator[bytes]) -> None:
+@contextmanager
+def _made(path: Path) -> Iterator[IO[bytes]]:
+    """Make a file that is not there yet; it goes again if it could not be filled."""
     try:
         with path.open("xb") as file:
             try:
-                file.writelines(chunks)
-            except OSError:
+                yield file
+                file.flush()
+            except BaseException:
                 path.unlink()  # half a bundle would look like a forged one
                 raise
     except FileExistsError as error:
