@@ -8,8 +8,9 @@ also if both calls come at the same time.
 import hashlib
 from dataclasses import dataclass
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
+from messages import sending
 from messages.literals import Literal
 from messages.models import Message
 from messages.sending import Origin, enqueue_written
@@ -51,8 +52,37 @@ def post(
                 raise  # it was another constraint
         else:
             return Posted(message, repeated=False)
-    same = known.connection_id == connection.pk and known.payload_sha256 == document.sha256
-    if not same:
+    return _repeated(known, connection.pk, document.sha256)
+
+
+def resubmit(message: Message, origin: Origin) -> Posted:
+    """Send the document of a message as a new one, once a key (``origin.outbox_key``).
+
+    Raises KeyReused, ValueError if it is purged or not ours, and OSError if it cannot be copied.
+    """
+    known = _known(origin.outbox_key)
+    if known is None:
+        try:
+            with transaction.atomic():
+                renewed = sending.resubmit(message, origin.actor)
+                renewed.outbox_key = origin.outbox_key
+                renewed.save(update_fields=["outbox_key"])
+        except IntegrityError:
+            known = _known(origin.outbox_key)
+            if known is None:
+                raise  # it was another constraint
+        else:
+            return Posted(renewed, repeated=False)
+    return _repeated(known, message.connection_id, message.payload_sha256)
+
+
+def is_known(key: str) -> bool:
+    """Whether a key stands for a document already."""
+    return _known(key) is not None
+
+
+def _repeated(known: Message, connection_pk: int, sha256: str) -> Posted:
+    if known.connection_id != connection_pk or known.payload_sha256 != sha256:
         raise KeyReused
     return Posted(known, repeated=True)
 

@@ -4,7 +4,6 @@ import copy
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -15,7 +14,7 @@ from config.api.door import ROOT, as_problem
 from messages.api import deliveries, messages
 from messages.intake import Refused
 from partners.api import certificates, connections, rollovers
-from partners.api.problems import MEDIA_TYPE, Mistake, Problem, answer
+from partners.api.problems import MEDIA_TYPE, Mistake, Problem, answer, nothing_here
 from partners.models import APIToken
 
 #: Of the API, not of the gateway: what programs rely on.
@@ -94,11 +93,6 @@ def _other(_request: HttpRequest, error: HttpError) -> HttpResponse:
     return answer(Problem(HTTPStatus(error.status_code), str(error)))
 
 
-@api.exception_handler(RequestDataTooBig)
-def _too_big(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
-    return answer(Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The call is too large."))
-
-
 @api.exception_handler(Exception)
 def _fault(_request: HttpRequest, error: Exception) -> HttpResponse:
     """Leave it to ``faults``; ninja would answer with the traceback where DEBUG is on."""
@@ -107,7 +101,7 @@ def _fault(_request: HttpRequest, error: Exception) -> HttpResponse:
 
 @api.exception_handler(Http404)
 def _missing(_request: HttpRequest, _error: Http404) -> HttpResponse:
-    return answer(Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address."))
+    return answer(nothing_here())
 
 
 def _words(error: dict[str, Any]) -> str:
@@ -123,6 +117,16 @@ def _place(location: tuple[object, ...]) -> str:
     return ".".join(rest[1:] or rest) if known else ".".join(words)
 
 
+#: Methods of calls whose body nobody reads.
+_WITHOUT_BODY: Final = frozenset({"get", "head", "options"})
+#: What the door answers where a body is slow, long, of another type or badly announced.
+_OF_BODIES: Final = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.LENGTH_REQUIRED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.NOT_IMPLEMENTED,
+)
 #: of its calls, below ``ROOT``
 patterns = [each for each in api.urls[0] if str(each.pattern)]
 
@@ -130,8 +134,21 @@ patterns = [each for each in api.urls[0] if str(each.pattern)]
 def description() -> dict[str, Any]:
     """Describe the API. Problems have a media type of their own, which ninja does not know."""
     found: dict[str, Any] = copy.deepcopy(dict(api.get_openapi_schema(path_prefix=f"/{ROOT}")))
-    for call in (each for path in found["paths"].values() for each in path.values()):
+    for method, call in (each for path in found["paths"].values() for each in path.items()):
+        if method not in _WITHOUT_BODY:
+            _add_the_door_s(call["responses"])
         for status, each in call["responses"].items():
             if int(status) >= HTTPStatus.BAD_REQUEST and "content" in each:
                 each["content"] = {MEDIA_TYPE: next(iter(each["content"].values()))}
     return found
+
+
+def _add_the_door_s(responses: dict[str | int, Any]) -> None:
+    """Add the problems that a call with a body meets before it comes to the API."""
+    by_status = {int(status): each for status, each in responses.items()}
+    shape = by_status[HTTPStatus.UNAUTHORIZED]["content"]
+    for status in _OF_BODIES:
+        described = {"description": status.phrase, "content": dict(shape)}
+        by_status.setdefault(status.value, described)
+    responses.clear()
+    responses.update(sorted(by_status.items()))

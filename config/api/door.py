@@ -23,7 +23,7 @@ from messages import intake
 from messages.intake import BodyLimits, Refused
 from messages.rates import get_limiter
 from partners.access import tokens
-from partners.api.problems import Problem, answer
+from partners.api.problems import Problem, answer, nothing_here
 from partners.models import APIToken
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -114,7 +114,7 @@ def _answer(request: HttpRequest, path: str) -> HttpResponseBase:
     try:
         view, args, kwargs = _calls().resolve(path)
     except Resolver404 as error:
-        raise Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.") from error
+        raise nothing_here() from error
     found: HttpResponseBase = view(request, *args, **kwargs)
     if isinstance(found, HttpResponseNotAllowed):
         allowed = found["Allow"]

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.log import log_response
 
-from partners.api.problems import MEDIA_TYPE, Problem, answer, unavailable
+from partners.api.problems import MEDIA_TYPE, Problem, answer, nothing_here, unavailable
 
 #: Nothing but the API is below it.
 _PREFIX: Final = "/api/"
@@ -67,7 +67,7 @@ def _problem(request: HttpRequest, found: HttpResponse, reference: str) -> Probl
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Problem(status, f"{request.method} is not possible here; {found['Allow']} is.")
     if status == HTTPStatus.NOT_FOUND:
-        return Problem(status, "There is nothing at this address.")
+        return nothing_here()
     return Problem(status, f"This call cannot be taken: {status.phrase}.")
 
 

@@ -1,16 +1,14 @@
 """Calls about messages: look at them, send a document, send again."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Field, Header, Query, Router, Schema, Status
 
-from messages import posting, sending
+from messages import posting
 from messages.admin import downloads, resending
 from messages.admin.timeline import read_history, timeline
 from messages.api import uploads
@@ -40,6 +38,13 @@ SEND: Final = "as2_messages.send_message"
 _RELATED: Final = ("connection__organization", "connection__partner")
 #: Of an Idempotency-Key; a UUID has 36.
 _LONGEST_KEY: Final = 255
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        max_length=_LONGEST_KEY,
+        description="A repeated call with the same key is the same message, answered by 200.",
+    ),
+]
 
 #: How a document comes in, for the description; it is read by ``uploads``.
 _BODY: Final = {
@@ -164,13 +169,7 @@ def send_document(
     request: HttpRequest,
     response: HttpResponse,
     asked: Annotated[SendFilters, Query()],
-    idempotency_key: Annotated[
-        str,
-        Header(
-            max_length=_LONGEST_KEY,
-            description="A repeated call with the same key is the same message, answered by 200.",
-        ),
-    ] = "",
+    idempotency_key: IdempotencyKey = "",
 ) -> Status[MessageOut]:
     """Send a document: the body of the call, or the file of a form.
 
@@ -188,10 +187,19 @@ def send_document(
         except OSError as error:
             text = "The document could not be stored. Nothing was kept; send it again later."
             raise unavailable(text) from error
+    return _answer(response, posted)
+
+
+def _answer(response: HttpResponse, posted: posting.Posted) -> Status[MessageOut]:
     written = MessageOut.of(posted.message)
     response["Location"] = written.url
     status = HTTPStatus.OK if posted.repeated else HTTPStatus.ACCEPTED
     return Status(status, written)
+
+
+def _key_reused() -> Problem:
+    text = "This Idempotency-Key was used for another document or connection before."
+    return unprocessable("Idempotency-Key", text)
 
 
 def _link(user: User, pk: int) -> Connection:
@@ -207,49 +215,57 @@ def _post(
     try:
         return posting.post(link, document, sent.filename, sent.content_type, origin)
     except posting.KeyReused as error:
-        text = "This Idempotency-Key was used for another document or connection before."
-        raise unprocessable("Idempotency-Key", text) from error
+        raise _key_reused() from error
 
 
 @router.post("/messages/{pk}/resend", response={202: MessageOut, **errors(404, 409)})
 def resend_message(request: HttpRequest, pk: int) -> Status[MessageOut]:
     """Send the same bytes again, under the same Message-ID; all attempts are allowed anew."""
-    return _again(request, pk, resending.can_resend, _resend)
-
-
-@router.post("/messages/{pk}/resubmit", response={202: MessageOut, **errors(404, 409)})
-def resubmit_message(request: HttpRequest, pk: int) -> Status[MessageOut]:
-    """Send the document as a new message, by the settings and keys of now."""
-    return _again(request, pk, resending.can_resubmit, _resubmit)
-
-
-def _again(
-    request: HttpRequest,
-    pk: int,
-    can: Callable[[Message], bool],
-    do: Callable[[Message, str], Message | None],
-) -> Status[MessageOut]:
-    user = caller(request, VIEW, resending.PERMISSION)
-    row = one_of(visible_messages(user).select_related(*_RELATED), pk, "message")
-    sent = do(row, by(request).actor) if can(row) else None
+    row = _sent(request, pk)
+    sent = resending.RESEND.do(row, by(request).actor) if resending.RESEND.can(row) else None
     if sent is None:
-        raise conflict(
-            "This message cannot be sent again now: it was not sent yet, is being sent, was "
-            "purged, or is not ours."
-        )
+        raise _not_now()
     return Status(HTTPStatus.ACCEPTED, MessageOut.of(sent))
 
 
-def _resend(row: Message, actor: str) -> Message | None:
-    return row if sending.resend(row, actor) else None
-
-
-def _resubmit(row: Message, actor: str) -> Message | None:
+@router.post(
+    "/messages/{pk}/resubmit",
+    response={202: MessageOut, 200: MessageOut, **errors(404, 409, 410)},
+)
+def resubmit_message(
+    request: HttpRequest, response: HttpResponse, pk: int, idempotency_key: IdempotencyKey = ""
+) -> Status[MessageOut]:
+    """Send the document as a new message, by the settings and keys of now."""
+    row = _sent(request, pk)
+    who = by(request)
+    key = posting.key_of(caller(request).pk, idempotency_key)
+    # A call that is repeated is answered as before, whatever became of the first message.
+    if not (resending.RESUBMIT.can(row) or posting.is_known(key)):
+        raise _not_now()
     try:
-        with transaction.atomic():
-            return sending.resubmit(row, actor)
-    except (OSError, ValueError):
-        return None
+        posted = posting.resubmit(row, Origin(who.actor, who.address, outbox_key=key))
+    except posting.KeyReused as error:
+        raise _key_reused() from error
+    except ValueError as error:  # purged in this moment
+        raise _not_now() from error
+    except FileNotFoundError as error:
+        raise gone("The document is no longer in the store: it was purged or moved.") from error
+    except OSError as error:
+        text = "The document could not be copied. Nothing was sent; call again later."
+        raise unavailable(text) from error
+    return _answer(response, posted)
+
+
+def _sent(request: HttpRequest, pk: int) -> Message:
+    """Find a message that the caller may send again."""
+    return one_of(_messages(request, resending.PERMISSION), pk, "message")
+
+
+def _not_now() -> Problem:
+    return conflict(
+        "This message cannot be sent again now: it was not sent yet, is being sent, was purged, or "
+        "is not ours."
+    )
 
 
 def gone(text: str) -> Problem:

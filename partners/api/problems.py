@@ -69,6 +69,11 @@ def not_found(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, f"There is no such {what}, or you may not see it.")
 
 
+def nothing_here() -> Problem:
+    """Say that no call has this address."""
+    return Problem(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+
+
 def unprocessable(field: str, text: str) -> Problem:
     """Say that one value of a call cannot be taken."""
     status = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -58,6 +58,14 @@ def test_every_call_says_what_it_is_and_which_problems_it_has() -> None:
             assert all([*each["content"]] == [calling.PROBLEM] for each in problems.values())
 
 
+def test_calls_with_a_body_say_what_becomes_of_a_bad_one() -> None:
+    bad = {"408", "411", "413", "415", "501"}
+    for path, calls in description()["paths"].items():
+        for method, call in calls.items():
+            told = {str(status) for status in call["responses"]}
+            assert bad <= told if method == "post" else not bad & told, (method, path)
+
+
 def test_every_status_that_a_call_may_have_is_explained() -> None:
     text = (ROOT / "docs" / "api.md").read_text()
     told = " ".join(row["status"] for row in rows_of(text) if row.heading == "Errors")

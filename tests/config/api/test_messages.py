@@ -330,5 +330,68 @@ def test_what_is_on_its_way_or_not_ours_is_not_sent_again(
 def test_a_document_that_is_lost_is_not_sent_anew(operator: Client, link: Connection) -> None:
     row = made_up.message(link, State.FAILED, payload_key=made_up.stored())
     get_store().delete(row.payload_key)
-    assert operator.generic("POST", f"{MESSAGES}/{row.pk}/resubmit").status_code == 409
+    answer = operator.generic("POST", f"{MESSAGES}/{row.pk}/resubmit")
+    assert (answer.status_code, "no longer in the store" in answer.json()["detail"]) == (410, True)
     assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(OSError(28, "No space left on device"), 503), (ValueError("have been purged"), 409)],
+)
+def test_what_keeps_a_document_from_going_out_anew_is_told(
+    operator: Client,
+    link: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    status: int,
+) -> None:
+    row = made_up.message(link, State.FAILED, payload_key=made_up.stored())
+
+    def fails(*_args: object, **_more: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(sending, "enqueue", fails)
+    answer = operator.generic("POST", f"{MESSAGES}/{row.pk}/resubmit")
+    assert (answer.status_code, "Retry-After" in answer) == (status, status == 503)
+
+
+def known_failed(link: Connection) -> Message:
+    """A message of ours that failed, with its document."""
+    sha256 = hashlib.sha256(ORDER).hexdigest()
+    stored_at = made_up.stored(data=ORDER)
+    return made_up.message(link, State.FAILED, payload_key=stored_at, payload_sha256=sha256)
+
+
+def test_one_key_sends_a_document_anew_once(operator: Client, link: Connection) -> None:
+    row = known_failed(link)
+    path, key = f"{MESSAGES}/{row.pk}/resubmit", {"Idempotency-Key": "again-1"}
+    first = operator.generic("POST", path, headers=key)
+    Message.objects.filter(pk=row.pk).update(payload_key="")
+    second = operator.generic("POST", path, headers=key)
+    assert (first.status_code, second.status_code) == (202, 200)
+    assert first.json()["id"] == second.json()["id"]
+    assert operator.generic("POST", path).status_code == 409
+    assert Message.objects.count() == 2
+
+
+def test_two_calls_at_once_send_a_document_anew_once(
+    link: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = known_failed(link)
+    origin, looked = Origin("ann", outbox_key=posting.key_of(1, "4711")), posting._known
+    first = posting.resubmit(row, origin)
+    looks: list[Callable[[str], Message | None]] = [lambda _key: None, looked]
+    monkeypatch.setattr(posting, "_known", lambda key: looks.pop(0)(key))  # noqa: PLW0108  later
+    second = posting.resubmit(row, origin)
+    assert (second.message, second.repeated) == (first.message, True)
+    assert Message.objects.count() == 2
+
+
+def test_a_key_of_another_document_sends_none_anew(operator: Client, link: Connection) -> None:
+    one, other = known_failed(link), known_failed(link)
+    Message.objects.filter(pk=other.pk).update(payload_sha256="00" * 32)
+    key = {"Idempotency-Key": "again-1"}
+    for row, status in ((one, 202), (other, 422)):
+        answer = operator.generic("POST", f"{MESSAGES}/{row.pk}/resubmit", headers=key)
+        assert answer.status_code == status
