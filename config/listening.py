@@ -339,7 +339,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.warning("a request from %s came too slowly", connection.address)
             with suppress(OSError):
                 connection.sock.send(_TOO_SLOW)
-        elif connection.shaking and not connection.shaken:
+        elif self.alive and connection.shaking and not connection.shaken:
             handshake_failed.send(Worker, peer=connection.address, error=TimeoutError())
         self._coming.pop(connection, None)
         self._guarded(connection, self._linger)
