@@ -6,7 +6,7 @@ The numbers may be lowered, and are raised only with a reason.
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from messages import (
 from messages.mdns import find_message, take_mdn
 from messages.models import MDN, Delivery, MDNState, Message, State
 from messages.resting import REST
+from messages.store import get_store
 from partners.models import Connection
 from partners.parsed import _private_key, parse_certificate
 from tests import factories
@@ -76,6 +77,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", noted)
         yield found
+
+
+def make_folders_of_the_store() -> None:
+    """Make those of today and tomorrow, should midnight pass."""
+    store = get_store()
+    for later in (0, 1):
+        day = timezone.now() + dt.timedelta(days=later)
+        store.ensure_directory(store.root / f"{day:%Y/%m/%d}")
+
+
+def days_of(keys: Iterable[str]) -> set[str]:
+    """The days that these files of the store are of: one, unless midnight has passed."""
+    return {key.rpartition("/")[0] for key in keys}
 
 
 def receive(number: int) -> None:
@@ -149,27 +163,29 @@ def test_files_that_lie_ready_are_taken_by_few_queries_and_both_folders_synced_o
     monkeypatch.setattr(outbox, "QUIET", 0.0)
     folder = outbox.folder_of(factories.connection())
     outbox.scan()
-    for number in range(12):
-        if number == 2:
-            assert outbox.scan() == 2  # the first ones make the store's folder
+    make_folders_of_the_store()
+    for number in range(10):
         (folder / f"{number}.edi").write_bytes(b"order")
     with synced(monkeypatch) as names, counted() as queries:
         assert outbox.scan() == 10
     assert len([name for name in names if name.endswith(".payload")]) == 10
     # The store's folder, and the outbox folder before: its new names last before rows name them.
-    assert len(names) == 10 + 2
+    days = days_of(Message.objects.values_list("payload_key", flat=True))
+    assert len(names) == 10 + len(days) + 1
     assert len(queries) <= 1 + 10 * 2, "\n".join(queries)
 
 
 def test_a_received_message_is_synced_once_each_file_and_their_folder_once(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive(1)
+    make_folders_of_the_store()
     with synced(monkeypatch) as names:
-        receive(2)
+        receive(1)
     kinds = [name.rpartition(".")[2] for name in names]
     assert sorted(kinds)[-3:] == ["mdn", "payload", "raw"]
-    assert len(kinds) == 4
+    row = Message.objects.get()
+    keys = (row.raw_key, row.payload_key, MDN.objects.get().body_key)
+    assert len(kinds) == 3 + len(days_of(keys))
 
 
 def test_a_batch_of_deliveries_syncs_its_folder_twice(

@@ -263,10 +263,11 @@ def test_orphans_of_an_old_day_are_swept(
     del connection
     message().send()
     orphan = put(in_bucket, SMALL, Kind.PAYLOAD)
-    [day] = in_bucket.days()
-    assert len(in_bucket.files_of(day)) == 4
+    days = [*in_bucket.days()]  # one, unless midnight has passed
+    assert len([key for day in days for key in in_bucket.files_of(day)]) == 4
     later = dt.datetime.now(dt.UTC) + dt.timedelta(days=9)
     monkeypatch.setattr("messages.store.time.time", later.timestamp)
-    assert in_bucket.sweep_orphans(dt.timedelta(days=7), sweeping.named_keys) == 1
-    assert orphan not in in_bucket.files_of(day)
-    assert in_bucket.sweep_orphans(dt.timedelta(days=7), sweeping.named_keys) == 0
+    week = dt.timedelta(days=7)
+    assert sum(in_bucket.sweep_orphans(week, sweeping.named_keys) for _ in days) == 1
+    assert orphan not in in_bucket.files_of(orphan.rpartition("/")[0])
+    assert in_bucket.sweep_orphans(week, sweeping.named_keys) == 0

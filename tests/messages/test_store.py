@@ -93,6 +93,14 @@ def test_files_are_private(store: Store) -> None:
     assert stat.S_IMODE((store.root / writer.key).stat().st_mode) == 0o600
 
 
+def make_folders(store: Store, writers: list[Writer]) -> set[Path]:
+    """Make the folders of these files: of one day, unless midnight passes."""
+    folders = {(store.root / writer.key).parent for writer in writers}
+    for folder in folders:
+        store.ensure_directory(folder)
+    return folders
+
+
 def test_contents_and_the_directory_of_their_names_are_synced(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,12 +112,11 @@ def test_contents_and_the_directory_of_their_names_are_synced(
         sync(descriptor)
 
     writers = [store.writer(Kind.RAW), store.writer(Kind.PAYLOAD), store.writer(Kind.MDN)]
-    folder = (store.root / writers[0].key).parent
-    store.ensure_directory(folder)
+    folders = make_folders(store, writers)
     monkeypatch.setattr(os, "fsync", noted)
     commit_all(writers)
     # The names are given before any of it: what is synced is synced under its final name.
-    assert sorted(synced) == sorted([folder, *(store.root / writer.key for writer in writers)])
+    assert sorted(synced) == sorted([*folders, *(store.root / writer.key for writer in writers)])
 
 
 @pytest.mark.parametrize("fault_at", [1, 2, 3])
@@ -118,7 +125,7 @@ def test_a_failed_sync_leaves_nothing_behind(
 ) -> None:
     calls = iter(range(1, 100))
     writers = [store.writer(Kind.RAW), store.writer(Kind.PAYLOAD)]
-    store.ensure_directory((store.root / writers[0].key).parent)
+    make_folders(store, writers)
 
     def fail(descriptor: int) -> None:
         if next(calls) == fault_at:
