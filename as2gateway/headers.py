@@ -22,7 +22,7 @@ _KEPT_NAMES = 128
 # Never str.strip() alone: it takes 0x85 and others for blanks too (MIME-25).
 _BLANKS = " \t"
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 _PRINTABLE = bytes(range(0x20, 0x7F))
 
 

@@ -32,7 +32,7 @@ from as2gateway.entities import (
     payload_entity,
     pkcs7_mime,
 )
-from as2gateway.headers import Headers
+from as2gateway.headers import Headers, is_printable
 from as2gateway.mic import RunningDigests
 from as2gateway.mic_variants import is_wrapped
 from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo
@@ -208,11 +208,11 @@ def http_headers(entity: Headers, policy: OutboundPolicy, stamp: Stamp) -> Heade
     """Fields of the request that carries an entity with these fields.
 
     HTTP carries octets as they are: "binary" is not said there. Raises ValueError for a policy that
-    lacks a URL which it needs.
+    lacks a URL which it needs, and for what would break out of its line.
     """
     binary = ("Content-Transfer-Encoding", "binary")
     wrapper = (field for field in entity if field != binary)
-    return Headers(
+    headers = Headers(
         (
             *features.fields(policy.features),
             ("AS2-From", names.quote(policy.as2_from)),
@@ -225,6 +225,9 @@ def http_headers(entity: Headers, policy: OutboundPolicy, stamp: Stamp) -> Heade
             *_mdn_fields(policy),
         )
     )
+    if not is_printable("".join([value for _, value in headers.fields])):
+        headers.encode()
+    return headers
 
 
 def _mdn_fields(policy: OutboundPolicy) -> Iterator[tuple[str, str]]:

@@ -64,7 +64,15 @@ def test_fields_are_written_on_one_line_each() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("A", "x\r\nEvil: 1"), ("A", "x\n"), ("A", "\x00"), ("A\r\nB", "x"), ("", "x"), ("A:", "x")],
+    [
+        ("A", "x\r\nEvil: 1"),
+        ("A", "x\n"),
+        ("A", "\x00"),
+        ("A", "x\ty"),
+        ("A\r\nB", "x"),
+        ("", "x"),
+        ("A:", "x"),
+    ],
 )
 def test_no_field_breaks_out_of_its_line(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="cannot be sent"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from email.message import Message
+from typing import Any
 
 import pytest
 from asn1crypto import cms as asn1_cms
@@ -19,7 +20,7 @@ from as2gateway.algorithms import (
     KeyTransport,
 )
 from as2gateway.engine import Composition, Stamp
-from as2gateway.engines import get_engine
+from as2gateway.engines import ENGINES, get_engine
 from as2gateway.entities import HELD
 from as2gateway.headers import Headers
 from as2gateway.policy import MDNMode, OutboundPolicy, PayloadInfo, SigningKey
@@ -298,3 +299,20 @@ def test_any_subject_is_one_line_of_ascii(subject: str) -> None:
 def test_a_policy_that_lacks_something_is_refused(policy: OutboundPolicy, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         get_engine("native").compose([b""], PayloadInfo(0), policy, STAMP)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("changes", "content_type"),
+    [
+        ({}, "text/plain\r\n ;charset=utf-8"),
+        ({}, "text/plain;\tcharset=utf-8"),
+        ({"mdn": MDNMode.ASYNC, "mdn_url": "http://us/as2\r\nX: y"}, "text/plain"),
+    ],
+)
+def test_no_field_of_a_message_breaks_out_of_its_line(
+    engine: str, changes: dict[str, Any], content_type: str
+) -> None:
+    info = PayloadInfo(1, content_type)
+    with pytest.raises(ValueError, match="cannot be sent"):
+        get_engine(engine).compose([b"x"], info, replace(PLAIN, **changes), STAMP)
