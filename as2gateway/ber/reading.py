@@ -100,9 +100,14 @@ def read_end(source: Source, opened: Header) -> Wait[None]:
         (yield from read_header(source)).expect(END_OF_CONTENTS)
 
 
-def skip_rest(source: Source, opened: Header, limit: int) -> Wait[None]:
-    """Pass over the rest of an indefinite value and its end; each element of at most ``limit``."""
+def skip_rest(source: Source, opened: Header, start: int, limit: int) -> Wait[None]:
+    """Pass over the rest of a value and its end; each element of at most ``limit`` octets.
+
+    ``start`` is how many octets of the source had been read where its contents begin.
+    """
     if opened.length is not None:
+        while source.taken - start < opened.length:
+            yield from read_element(source, (yield from read_header(source)), limit)
         return
     while (header := (yield from read_header(source))).tag != END_OF_CONTENTS:
         yield from read_element(source, header, limit)

@@ -23,6 +23,14 @@ class ContentInfo(NamedTuple):
     #: what is to be closed, outermost first
     opened: tuple[Header, ...]
 
+    def skip_rest(self, source: Source, value: Header, start: int, limit: int) -> Wait[None]:
+        """Pass over what is left of a value in it, where that must be read to find its end.
+
+        Arguments as of ``ber.skip_rest``. Raises MalformedMessage, LimitExceeded.
+        """
+        if value.length is None or any(header.length is None for header in self.opened):
+            yield from ber.skip_rest(source, value, start, limit)
+
     def close(self, source: Source) -> Wait[None]:
         """Read what closes it once its content was read; what follows is left alone (CMS-03).
 

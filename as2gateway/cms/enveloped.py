@@ -58,7 +58,7 @@ def decrypt(
     the source has ended.
     """
     try:
-        facts = yield from _decrypt(source, policy, limits, info.oid)
+        facts = yield from _decrypt(source, policy, limits, info)
         yield from info.close(source)
     except AS2Error as error:
         fault = error
@@ -70,9 +70,10 @@ def decrypt(
 
 
 def _decrypt(
-    source: Source, policy: InboundPolicy, limits: Limits, oid: str
+    source: Source, policy: InboundPolicy, limits: Limits, info: ContentInfo
 ) -> Parser[bytes, EnvelopedFacts]:
     outer = (yield from ber.read_header(source)).open(ber.SEQUENCE)
+    start = source.taken
     infos = yield from _read_recipient_infos(source, limits)
     content = (yield from ber.read_header(source)).open(ber.SEQUENCE)
     # What is inside is MIME, whatever the type says (CMS-34).
@@ -82,13 +83,14 @@ def _decrypt(
     recipient = recipients.choose(infos, policy.decrypt_with, limits.recipients)
     wrapped_digest = recipient.wrapped_digest
     recipients.check_unseen(wrapped_digest, policy.wrapped_key_seen)
-    if oid == oids.AUTH_ENVELOPED_DATA:
+    if info.oid == oids.AUTH_ENVELOPED_DATA:
         yield from _read_authenticated(source, content, cipher, recipient)
     else:
         kind = AppendedTagOpener if cipher.algorithm.authenticates else PaddedOpener
         opener: Opener = kind(cipher, recipient.unwrap(cipher.algorithm.key_size))
         yield from _clear_octets(source, content, opener)
-    yield from ber.skip_rest(source, outer, limits.recipients_size)
+    # Attributes, which are not protected and say nothing.
+    yield from info.skip_rest(source, outer, start, limits.recipients_size)
     return EnvelopedFacts(
         cipher.algorithm,
         recipient.transport,

@@ -68,9 +68,12 @@ class _Recipient:
     wrapped: bytes
 
 
-def read_envelope(source: Source, policy: InboundPolicy, limits: Limits) -> Wait[Envelope]:
+def read_envelope(
+    source: Source, info: ContentInfo, policy: InboundPolicy, limits: Limits
+) -> Wait[Envelope]:
     """Read EnvelopedData from its content on. Raises AS2Error: all of it means DecryptionFailed."""
     outer = (yield from ber.read_header(source)).open(ber.SEQUENCE)
+    start = source.taken
     infos = yield from _read_recipient_infos(source, limits)
     content = (yield from ber.read_header(source)).open(ber.SEQUENCE)
     # What is inside is MIME, whatever the type says (CMS-34).
@@ -79,7 +82,7 @@ def read_envelope(source: Source, policy: InboundPolicy, limits: Limits) -> Wait
     string = (yield from ber.read_header(source)).expect(ber.CONTEXT)
     sealed = yield from gather(ber.read_octets(source, string), limits.whole_message)
     yield from ber.read_end(source, content)
-    yield from ber.skip_rest(source, outer, limits.recipients_size)
+    yield from info.skip_rest(source, outer, start, limits.recipients_size)
     cipher = _cipher(algorithm, policy)
     recipient = _recipient(infos, policy, limits)
     octets = _content_info(

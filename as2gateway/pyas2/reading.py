@@ -35,7 +35,7 @@ def read_enveloped(
 ) -> Parser[bytes, LayerFacts]:
     """Decrypt. DecryptionFailed is the answer to all that is wrong (CMS-32)."""
     try:
-        envelope = yield from holes.read_envelope(source, message.policy, message.limits)
+        envelope = yield from holes.read_envelope(source, info, message.policy, message.limits)
         yield from info.close(source)
         clear = asking.decrypt(envelope)
     except AS2Error as fault:

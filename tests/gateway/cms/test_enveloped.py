@@ -5,12 +5,15 @@ import random
 
 import pytest
 
-from as2gateway import ber
+from as2gateway import ber, der
 from as2gateway.algorithms import CipherAlgorithm, KeyTransport
 from as2gateway.cms import enveloped
+from as2gateway.engines import ENGINES
 from tests import openssl
 from tests.gateway.cms.reading import decrypt
+from tests.gateway.reading import OPEN, accepted, read
 from tests.gateway.splits import splits
+from tests.gateway.wrapping import OURS, document, pkcs7
 from tests.openssl import Identity, cms_decrypt, cms_encrypt, identity
 
 DOCUMENT = b"Content-Type: application/edi-x12\r\n\r\nISA*00*" + bytes(range(256)) * 8
@@ -59,6 +62,34 @@ def test_what_openssl_encrypts_is_read(
         assert document == DOCUMENT
         assert (facts.cipher, facts.key_transport) == (cipher, KeyTransport.RSA_V15)
         assert facts.certificate_fingerprint == US.certificate.fingerprint
+
+
+def _enclosed(tag: int, contents: bytes, *, definite: bool) -> bytes:
+    if definite:
+        return der.element(tag, contents)
+    return bytes([tag]) + der.INDEFINITE + contents + der.END_OF_CONTENTS
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("inside", [True, False])
+def test_attributes_that_are_not_protected_are_passed_over(
+    engine: str, outside: bool, inside: bool
+) -> None:
+    entity = document()
+    octets = cms_encrypt(entity.octets, [OURS.certificate], "-aes128")
+    oid, explicit = ber.parse(octets).children
+    attribute = der.sequence(der.oid("1.2.3.4"), der.set_of([der.integer(1)]))
+    value = explicit.only_child().content + der.element(0xA1, attribute)
+    value = _enclosed(der.SEQUENCE, value, definite=inside)
+    value = _enclosed(0xA0, value, definite=outside)
+    message = pkcs7(
+        "enveloped-data", _enclosed(der.SEQUENCE, oid.raw + value, definite=outside) + b"\r\n"
+    )
+    for chunks in splits(message.body):
+        payload, verdict = read(message.headers, chunks, OPEN, engine=engine)
+        accepted(verdict)
+        assert payload == entity.body
 
 
 @pytest.mark.parametrize(
