@@ -64,23 +64,25 @@ class _AllCRLF(_Raw):
 
 class _HeadersCRLF:
     def __init__(self) -> None:
-        self._block: bytes | None = b""
+        self._block: bytearray | None = bytearray()
 
     def update(self, data: bytes) -> bytes:
-        if self._block is None:
+        block = self._block
+        if block is None:
             return data
-        block = self._block + data
-        blank = _BLANK_LINE.search(block)
+        # An empty line may have begun in the last two octets; those before were looked at.
+        looked_at = max(len(block) - 2, 0)
+        block += data
+        blank = _BLANK_LINE.search(block, looked_at)
         if blank is None:
             if len(block) > MAX_BLOCK:
                 raise LimitExceeded(f"more than {MAX_BLOCK} octets without an empty line")
-            self._block = block
             return b""
         self._block = None
         return _BARE_LF.sub(b"\r\n", block[: blank.end()]) + block[blank.end() :]
 
     def finish(self) -> bytes:
-        return _BARE_LF.sub(b"\r\n", self._block or b"")
+        return _BARE_LF.sub(b"\r\n", bytes(self._block or b""))
 
 
 _FORMS: dict[Canonical, type[LineEnds]] = {

@@ -1,6 +1,7 @@
 """A second reading of the same octets: another digest, or other line ends (MIME-17, CMS-26)."""
 
 import hashlib
+import time
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.gateway.cms.making import (
     signed_data,
 )
 from tests.gateway.reading import LEGACY, OPEN, accepted, read, read_entity, rejected
-from tests.gateway.splits import SPLITS, Split
+from tests.gateway.splits import SPLITS, Split, one_byte
 from tests.gateway.wrapping import (
     THEIRS,
     Entity,
@@ -63,6 +64,14 @@ def test_a_header_block_without_end_is_no_reading() -> None:
     reading = Reading(canonical=Canonical.HEADERS_CRLF)
     verdict = read(broken.headers, [broken.body], OPEN, reading=reading)[1]
     assert "empty line" in rejected(verdict).error.reason
+
+
+def test_a_header_block_in_many_pieces_costs_no_more_than_its_length() -> None:
+    ends = line_ends(Canonical.HEADERS_CRLF)
+    started = time.process_time()
+    made = b"".join(ends.update(piece) for piece in one_byte(b"A: b\n" * 13_000 + b"\nx"))
+    assert time.process_time() - started < 3  # the square of its length would take some ten
+    assert made == b"A: b\r\n" * 13_000 + b"\r\nx"
 
 
 @pytest.mark.parametrize("form", FORMS)
