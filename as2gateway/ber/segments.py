@@ -3,16 +3,20 @@
 import math
 
 from as2gateway.ber.header import END_OF_CONTENTS, OCTET_STRING, Decoded, check_depth, decode
-from as2gateway.errors import MalformedMessage
+from as2gateway.errors import LimitExceeded, MalformedMessage
 
 #: segments that are worth looking at together
 _FEWEST = 4
+#: octets of a segment below which it costs far more than its octets, and how many of these may be
+#: missing; a quarter of a million tiny segments take some two seconds
+_SMALL = 16
+_MOST_MISSING = 4 * 1024 * 1024
 
 
 class Segments:
     """Walks the segments of a constructed string, nested as they may be, however they are cut."""
 
-    __slots__ = ("_alike", "_left", "_levels", "position")
+    __slots__ = ("_alike", "_left", "_levels", "_missing", "position")
 
     def __init__(self, length: int | None) -> None:
         #: for each open level where it ends (None: at its mark), and where it must have ended
@@ -22,6 +26,8 @@ class Segments:
         self._left = 0
         #: how many segments are looked at together
         self._alike = _FEWEST
+        #: octets that small segments lack, less what larger ones after them have more
+        self._missing = 0
         #: octets walked over
         self.position = 0
         self._close()
@@ -74,6 +80,7 @@ class Segments:
         last = body + (count - 1) * stride
         pieces = [data[each : each + self._left] for each in range(body, last + 1, stride)]
         self.position += last - body + self._left
+        self._weigh(count - 1, self._left)
         self._left = 0
         return pieces
 
@@ -93,7 +100,15 @@ class Segments:
             self._levels.append((None, bound) if length is None else (stop, stop))
         else:
             self._left = length or 0
+        self._weigh(1, self._left)
         return self._left > 0
+
+    def _weigh(self, count: int, size: int) -> None:
+        """Refuse tiny segments without end, wherever they were cut and whatever came before."""
+        missing = self._missing + count * (_SMALL - size)
+        self._missing = missing if missing > 0 else 0
+        if missing > _MOST_MISSING:
+            raise LimitExceeded(f"a string in very many segments of less than {_SMALL} octets")
 
     def _close(self) -> None:
         while not self._left and self._levels and self._levels[-1][0] == self.position:

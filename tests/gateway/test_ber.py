@@ -1,6 +1,6 @@
 """The BER reader: every form of length, any nesting, any cut; and its bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +55,34 @@ def test_a_string_is_read_in_every_encoding(encoded: str, value: bytes) -> None:
     assert _read(data + b"!") == value
     assert ber.parse(data + b"!").octets() == value
     assert ber.parse(data + b"!").raw == data
+
+
+def _cut(data: bytes) -> Iterator[list[bytes]]:
+    for size in (1000, 65_536, len(data)):
+        yield [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize(
+    ("tiny", "most"), [(b"\x04\x01x", 279_620), (b"\x04\x00", 262_143), (b"\x24\x00", 262_143)]
+)
+def test_a_string_has_not_too_many_tiny_segments(tiny: bytes, most: int) -> None:
+    large = b"\x04\x82\x03\xe8" + bytes(1000)
+    for count, refused in ((most, False), (most + 2, True)):
+        data = b"\x24\x80" + large + tiny * count + large + b"\0\0!"
+        for chunks in _cut(data):
+            if not refused:
+                pieces, _ = run_chunks(_octets, chunks)
+                assert sum(map(len, pieces)) == 2000 + count * tiny[1]
+                continue
+            with pytest.raises(LimitExceeded, match="less than 16 octets"):
+                run_chunks(_octets, chunks)
+
+
+def test_small_segments_among_large_ones_are_read() -> None:
+    both = b"\x04\x01x" * 100 + b"\x04\x82\x06\x00" + bytes(1536)
+    for chunks in _cut(b"\x24\x80" + both * 3000 + b"\0\0!"):
+        pieces, _ = run_chunks(_octets, chunks)
+        assert sum(map(len, pieces)) == 3000 * 1636
 
 
 def test_long_strings_come_out_whole() -> None:
