@@ -1,6 +1,7 @@
 """Whether the process lives (``/healthz``) and the gateway can take messages (``/readyz``)."""
 
 import datetime as dt
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from config.insiders import is_inside
 from config.models import Heartbeat
 from config.tasks import BACKGROUND
 from messages.models import MDN, Delivery, Direction, Message
@@ -24,6 +26,11 @@ MAX_WAIT: Final = dt.timedelta(minutes=5)
 
 # Two missed beats may be a busy worker.
 MAX_SILENCE: Final = dt.timedelta(seconds=3 * settings.HEARTBEAT_SECONDS)
+
+logger = logging.getLogger(__name__)
+
+#: checks of which the log of this process has told
+_told: Final[set[str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +49,36 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
-def readyz(_request: HttpRequest) -> JsonResponse:
+def readyz(request: HttpRequest) -> JsonResponse:
     """Answer with each check; 503 when a message could not be taken and kept.
 
     Silent background work makes the status ``degraded`` and the answer stays 200: documents
     are still received safely, and a load balancer must not turn partners away for it.
     """
     found = {name: check() for name, check in CHECKS.items()}
+    for name, check in found.items():
+        _tell(name, check)
     ready = all(check.ok for check in found.values() if check.required)
     well = all(check.ok for check in found.values())
     body = {
         "status": "ready" if well else "degraded" if ready else "unavailable",
-        "checks": {name: asdict(check) for name, check in found.items()},
+        "checks": {name: _shown(check, request) for name, check in found.items()},
     }
     return JsonResponse(body, status=200 if ready else 503)
+
+
+def _shown(check: Check, request: HttpRequest) -> dict[str, object]:
+    """Say whether all is well; what was found, and texts of the database, to insiders alone."""
+    return asdict(check) if is_inside(request) else {"ok": check.ok}
+
+
+def _tell(name: str, check: Check) -> None:
+    """Write into the log what is wrong, once until it is well again."""
+    if check.ok:
+        _told.discard(name)
+    elif name not in _told:
+        _told.add(name)
+        logger.warning("readyz: %s: %s", name, check.detail)
 
 
 def check_database() -> Check:

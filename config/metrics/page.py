@@ -2,9 +2,7 @@
 
 import datetime as dt
 import hmac
-import ipaddress
 from collections.abc import Iterator
-from contextlib import suppress
 from http import HTTPStatus
 
 from django.conf import settings
@@ -17,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from audit.addresses import address_of
+from config.insiders import is_listed
 from config.metrics import counting, machine, shared, traffic, trust
 
 _SCHEME = "bearer"
@@ -45,7 +43,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Answer with all figures; 404 unless metrics are switched on, 401 without the right."""
     if not shared.is_on():
         raise Http404
-    if not (_shows_token(request) or _comes_from_allowed(request)):
+    if not (_shows_token(request) or is_listed(request)):
         fields = {"WWW-Authenticate": "Bearer"}
         return HttpResponse(status=HTTPStatus.UNAUTHORIZED, headers=fields)
     registry = CollectorRegistry()
@@ -63,14 +61,3 @@ def _shows_token(request: HttpRequest) -> bool:
         and scheme.lower() == _SCHEME
         and hmac.compare_digest(token.strip().encode(), wanted.encode())
     )
-
-
-def _comes_from_allowed(request: HttpRequest) -> bool:
-    address = address_of(request)
-    if address is None:
-        return False
-    for network in settings.AS2_METRICS_ALLOW:
-        with suppress(ValueError):  # a check says so (config.E006)
-            if ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False):
-                return True
-    return False

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from config import health
 from config.models import Heartbeat
 from config.tasks import BACKGROUND, heartbeat
 from messages.models import Message
@@ -78,6 +79,35 @@ def test_no_database_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(connection, "chunked_cursor", refuse)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert "connection refused" in answer.json()["checks"]["database"]["detail"]
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_what_is_wrong_is_for_insiders_and_the_log(
+    client: Client,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    proxied: bool,
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise DatabaseError("no password for db.internal")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    monkeypatch.setattr(connection, "chunked_cursor", refuse)
+    monkeypatch.setattr(health, "_told", set())
+    settings.AS2_METRICS_ALLOW = ["198.51.100.0/24"]
+
+    def asked(address: str) -> dict[str, object]:
+        near = {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": address}
+        where = near if proxied else {"REMOTE_ADDR": address}
+        found: dict[str, object] = client.get("/readyz", **where).json()["checks"]["database"]  # type: ignore[arg-type]  # fields of the environment
+        return found
+
+    assert asked("203.0.113.9") == {"ok": False}
+    assert "db.internal" in str(asked("198.51.100.7")["detail"])
+    told = [each for each in caplog.records if "db.internal" in each.getMessage()]
+    assert len(told) == 1
 
 
 def test_health_changes_nothing(client: Client) -> None:
