@@ -89,4 +89,4 @@ def _split(name: str) -> tuple[str, str]:
 
 def storable_name(name: str) -> str:
     """Shorten a partner's file name for a column; its end is kept, which says what it is."""
-    return storable(name)[-255:]
+    return storable(name.replace("\0", ""))[-255:]
