@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -86,30 +86,15 @@ def start_of(route: str, now: dt.datetime) -> dict[str, Any]:
     return {"state": DeliveryState.QUEUED, "due_at": now}
 
 
-def deliver(delivery_pk: int) -> None:
-    """Try once to hand over a payload that is due. Safe to run twice."""
-    now = timezone.now()
-    delivery = Delivery.objects.due(now).filter(pk=delivery_pk).first()
-    if delivery is None or not delivery.claim(now, claims.lease()):
-        return
-    _hand_over([delivery])
-
-
-class HandedOver(NamedTuple):
-    """How many payloads were tried, and whether more may be due."""
-
-    tried: int
-    more: bool
-
-
-def deliver_due() -> HandedOver:
+def deliver_due() -> bool:
     """Try once to hand over what has waited longest, many small payloads at a time.
 
     Together they cost a few commits and one pass over each folder, not some for each of them.
+    Whether more may be due. Safe to run twice.
     """
     batch, more = _claim_due(timezone.now())
     _hand_over(batch)
-    return HandedOver(len(batch), more)
+    return more
 
 
 def _claim_due(now: dt.datetime) -> tuple[list[Delivery], bool]:

@@ -20,9 +20,6 @@ from kombu.exceptions import KombuError
 
 logger = logging.getLogger(__name__)
 
-#: One of the functions below.
-Waker = Callable[[int], None]
-
 
 class Wake(StrEnum):
     """The tasks that work on one row; called by name, since tasks import the use cases."""

@@ -50,7 +50,7 @@ def post_mdn(mdn_pk: int) -> None:
 def deliver(delivery_pk: int) -> None:
     """Hand over payloads that are due, many together; this one is among them."""
     for _ in range(_ROUNDS):
-        if not delivering.deliver_due().more:
+        if not delivering.deliver_due():
             return
     # Whatever else waits for a worker has its turn.
     ring(Wake.DELIVER, delivery_pk)

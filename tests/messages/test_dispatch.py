@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from unittest.mock import Mock
 
@@ -36,7 +37,7 @@ def wake_mdn(pk: int) -> None:
 )
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_is_called_once_the_row_is_committed(
-    wake: dispatch.Waker, task: str, calls: Calls
+    wake: Callable[[int], None], task: str, calls: Calls
 ) -> None:
     with transaction.atomic():
         wake(42)

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from messages import transport
-from messages.delivering import deliver
+from messages.delivering import deliver_due
 from messages.endpoint import answer
 from messages.models import Delivery, Message, State
 from messages.sending import enqueue, send
@@ -46,7 +46,7 @@ def test_a_document_may_go_to_our_own_name_and_comes_back(to_ourselves: Connecti
     came = Message.objects.get(direction="inbound")
     assert (came.as2_from, came.as2_to, came.message_id) == ("VENDOR", "VENDOR", row.message_id)
     assert came.payload_sha256 == hashlib.sha256(PAYLOAD).hexdigest()
-    deliver(Delivery.objects.get().pk)
+    deliver_due()
     assert Delivery.objects.get().state == "done"
 
 

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from as2gateway.algorithms import Compression, DigestAlgorithm
 from as2gateway.policy import MDNMode
-from messages.delivering import deliver
+from messages.delivering import deliver_due
 from messages.evidence.opening import open_content
 from messages.models import MDN, Delivery, Message, UnknownSender
 from messages.store import Kind, get_store
@@ -37,7 +37,7 @@ def test_an_accepted_message_is_stored_answered_and_delivered(connection: Connec
     assert (row.state, row.failure_text, row.due_at) == ("accepted", "", None)
     assert b"".join(get_store().chunks(row.payload_key)) == PAYLOAD
     assert b"".join(get_store().chunks(row.raw_key)) == sent.body
-    deliver(Delivery.objects.get().pk)
+    deliver_due()
     assert Delivery.objects.get().state == "done"
 
 
@@ -290,7 +290,7 @@ def test_a_report_on_nothing_of_ours_that_asks_for_an_mdn_is_a_document(
     Connection.objects.update(require_encryption=False, require_signature=False)
     sent = sender.reporting(body, **policy)
     sender.verify(sent.send(), sent)
-    deliver(Delivery.objects.get().pk)
+    deliver_due()
     assert Message.objects.get().state == "accepted"
     assert not MDN.objects.filter(direction="inbound").exists()
 

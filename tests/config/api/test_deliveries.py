@@ -145,8 +145,7 @@ def test_octets_that_are_gone_are_told(program: Client, link: Connection, lost: 
 
 def test_no_worker_touches_what_waits(link: Connection) -> None:
     row = calling.waiting(link)
-    assert delivering.deliver_due().tried == 0
-    delivering.deliver(row.pk)
+    delivering.deliver_due()
     sweeping.sweep()
     row.refresh_from_db()
     assert (row.state, row.attempts) == (DeliveryState.WAITING, 0)

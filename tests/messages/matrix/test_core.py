@@ -6,9 +6,9 @@ import pytest
 
 from as2gateway.algorithms import DigestAlgorithm
 from as2gateway.policy import MDNMode
-from messages.delivering import deliver
+from messages.delivering import deliver_due
 from messages.mdns import take_mdn
-from messages.models import MDN, Delivery, MDNState, Message, State
+from messages.models import MDN, MDNState, Message, State
 from messages.sending import enqueue, send
 from partners.models import Connection
 from tests import factories
@@ -45,7 +45,7 @@ def test_a_message_is_delivered_once_and_answered_alike(row: Row, home: Path) ->
         for _ in range(2):
             reply = sent.send()
             assert (reply.status, reply.headers.fields, reply.body) == (200, (), b"")
-    deliver(Delivery.objects.get().pk)
+    deliver_due()
     (path,) = (home / "inbox" / "VENDOR" / "AMAZON").iterdir()
     assert path.read_bytes() == PAYLOAD
     assert (Message.objects.count(), MDN.objects.count()) == (1, row.asks.asked)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from messages.delivering import deliver
-from messages.models import Delivery, Message
+from messages.delivering import deliver_due
+from messages.models import Message
 from tests.gateway.matrix.rows import Row, run
 from tests.gateway.matrix.wire import open_mdn
 from tests.gateway.wrapping import document
@@ -19,11 +19,6 @@ def inbox(home: Path) -> Path:
     return home / "inbox" / "VENDOR" / "AMAZON"
 
 
-def deliver_all() -> None:
-    for pk in Delivery.objects.values_list("pk", flat=True):
-        deliver(pk)
-
-
 @run("G12", "recv", only={"duplicate-filename"})
 def test_two_documents_of_one_name_are_both_kept(row: Row, inbox: Path) -> None:
     connect(row)
@@ -34,7 +29,7 @@ def test_two_documents_of_one_name_are_both_kept(row: Row, inbox: Path) -> None:
             Message_ID=f"<{number}@amazon.example>",
         )
         assert sent.send().status == 200
-    deliver_all()
+    deliver_due()
     assert sorted(path.read_bytes() for path in inbox.iterdir()) == sorted([PAYLOAD, b"another"])
     assert all(path.match("orders-????????.edi") for path in inbox.iterdir())
 
@@ -60,7 +55,7 @@ def test_a_name_that_cannot_be_used_is_made_safe(
     sent = request(row, pack(row, document(PAYLOAD, name=name)))
     mdn = open_mdn(exchange(row, sent), VENDOR.certificate)
     assert mdn.disposition == "processed"  # a bad name refuses no document (FN-04)
-    deliver_all()
+    deliver_due()
     (path,) = inbox.iterdir()
     assert path.read_bytes() == PAYLOAD
     assert path.match(pattern), path.name
