@@ -20,6 +20,7 @@ from messages.models import (
     State,
 )
 from partners import letters
+from partners.rollover.recording import By
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def letter(row: Redelivery) -> str:
     )
 
 
-def mail(row: Redelivery, actor: str, now: dt.datetime) -> None:
+def mail(row: Redelivery, by: By, now: dt.datetime) -> None:
     """Send the request by mail and write down that it went; raises CannotMail."""
     connection = row.connection
     to, organization = connection.partner.email, connection.organization
@@ -91,17 +92,21 @@ def mail(row: Redelivery, actor: str, now: dt.datetime) -> None:
     letters.send(message, "text")
     with transaction.atomic():
         Redelivery.objects.filter(pk=row.pk).update(mailed_to=to, mailed_at=now)
-        record(Tag.REDELIVERY_REQUEST_MAILED, Subject.of(row), f"Mailed to {to}.", actor=actor)
+        _record(Tag.REDELIVERY_REQUEST_MAILED, row, f"Mailed to {to}.", by)
 
 
-def close(row: Redelivery, actor: str, now: dt.datetime) -> bool:
+def close(row: Redelivery, by: By, now: dt.datetime) -> bool:
     """End a request by hand; False if it has ended already."""
     with transaction.atomic():
         open_one = Redelivery.objects.filter(pk=row.pk, state=RedeliveryState.OPEN)
         if open_one.update(state=RedeliveryState.CLOSED, finished_at=now) == 0:
             return False
-        record(Tag.REDELIVERY_REQUEST_CLOSED, Subject.of(row), "Closed by hand.", actor=actor)
+        _record(Tag.REDELIVERY_REQUEST_CLOSED, row, "Closed by hand.", by)
     return True
+
+
+def _record(tag: Tag, row: Redelivery, text: str, by: By) -> None:
+    record(tag, Subject.of(row), text, actor=by.actor, address=by.address)
 
 
 def match(now: dt.datetime) -> int:

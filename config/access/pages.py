@@ -83,7 +83,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     """Show the QR code, and take the app into use once its first code is right."""
     if second_factor.is_enrolled(request.user):
         return HttpResponseRedirect(reverse("admin:second_factor_manage"))
-    device = second_factor.begin(cast("User", request.user))
+    device = second_factor.begin(request)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(request, device, form.cleaned_data["code"])

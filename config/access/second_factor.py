@@ -28,6 +28,8 @@ BACKUP_CODES: Final = 10
 #: Six digits are the app's, anything else is a backup code.
 _APP_CODE: Final = re.compile(r"[0-9]{6}")
 _NAME: Final = "authenticator app"
+#: In the session: the device that is being set up there.
+_BEGUN: Final = "second_factor_begun"
 
 
 class Answer(Enum):
@@ -81,11 +83,19 @@ def _check(device: Device | None, code: str) -> Answer:
     return Answer.RIGHT if device.verify_token(code) else Answer.WRONG
 
 
-def begin(user: User) -> TOTPDevice:
-    """Return the device that is being set up, the same one until it is confirmed."""
-    device, _created = TOTPDevice.objects.get_or_create(
-        user=user, confirmed=False, defaults={"name": _NAME}
-    )
+def begin(request: HttpRequest) -> TOTPDevice:
+    """Return the device that is being set up, the same one in this session until it is confirmed.
+
+    Another session gets a new secret: whoever saw the first one, and did not confirm it, has none.
+    """
+    user = cast("User", request.user)
+    with transaction.atomic():
+        open_ones = TOTPDevice.objects.filter(user=user, confirmed=False)
+        device = open_ones.filter(pk=request.session.get(_BEGUN)).first()
+        if device is None:
+            open_ones.delete()
+            device = TOTPDevice.objects.create(user=user, confirmed=False, name=_NAME)
+            request.session[_BEGUN] = device.pk
     return device
 
 

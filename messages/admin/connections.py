@@ -20,6 +20,7 @@ from messages.admin.verdicts import verdict
 from messages.models import Message, State
 from messages.onboarding import testing
 from partners.admin import ConnectionAdmin
+from partners.admin.rollovers import by
 from partners.models import Confirmation, Connection, Environment, RolloverState
 
 admin.site.unregister(Connection)
@@ -112,7 +113,7 @@ class TestableConnectionAdmin(ConnectionAdmin):
         if not isinstance(row, Connection) or not self.has_view_permission(request, row):
             raise Http404
         if request.method == "POST":
-            testing.start(row, request.user.get_username())
+            testing.start(row, by(request))
             flash.success(request, "A test message is on its way.")
             return HttpResponseRedirect(request.path)
         now = timezone.now()

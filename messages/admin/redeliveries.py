@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from audit.addresses import address_of
 from audit.badges import Tone, badge
 from audit.links import page_of
 from audit.pages import ActingAdmin, CannotAct, PageAdmin
@@ -22,6 +23,7 @@ from messages.models import Redelivery, RedeliveryItem, RedeliveryState
 from messages.support import help_of
 from partners.access.pages import ScopedAdmin, VisibleFilter
 from partners.access.visibility import BY_CONNECTION
+from partners.admin.rollovers import by
 from partners.letters import CannotMail
 
 if TYPE_CHECKING:  # generic only in the stubs
@@ -116,6 +118,7 @@ class RedeliveryAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
             f"Asked {obj.connection.partner} to send {len(numbers) or 'all'} documents again.",
             data={"connection": str(obj.connection), "numbers": numbers[:20]},
             actor=obj.created_by,
+            address=address_of(request),
         )
 
     def response_add(
@@ -148,13 +151,13 @@ class RedeliveryAdmin(ScopedAdmin, ActingAdmin, PageAdmin):
 
     def act(self, request: HttpRequest, row: Redelivery, word: str) -> str:
         """Mail the text, or close the request."""
-        user, now = request.user.get_username(), timezone.now()
+        who, now = by(request), timezone.now()
         if word == "mail":
-            redelivering.mail(row, user, now)
+            redelivering.mail(row, who, now)
             return f"Mailed to {row.connection.partner.email}."
         if word != "close":
             raise Http404
-        if not redelivering.close(row, user, now):
+        if not redelivering.close(row, who, now):
             raise CannotAct("It had ended already.")
         return "Closed."
 

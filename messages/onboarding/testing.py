@@ -15,6 +15,7 @@ from messages.onboarding.documents import SUBJECT, test_document
 from messages.sending import Origin, enqueue
 from partners.models import Connection, ConnectionState, TLSProbe
 from partners.policies import PolicyError, outbound_policy
+from partners.rollover.recording import By
 from partners.urls import without_password
 
 #: Messages that are still on their way: the page looks again.
@@ -31,12 +32,12 @@ class Row:
     text: str = ""
 
 
-def start(connection: Connection, actor: str) -> Message:
+def start(connection: Connection, by: By) -> Message:
     """Send a test document; it takes the way of every other message."""
     now = timezone.now()
     ours = connection.organization.as2_id
     document = test_document(connection.content_type, ours, connection.as2_id, now)
-    origin = Origin(actor=actor, subject=SUBJECT)
+    origin = Origin(by.actor, by.address, SUBJECT)
     return enqueue(connection, [document.content], document.filename, origin=origin)
 
 

@@ -19,6 +19,7 @@ from messages import sending
 from messages.models import Message
 from messages.onboarding import testing
 from partners.models import Connection
+from partners.rollover.recording import By
 from tests import factories
 from tests.browser import story
 from tests.browser.pages import log_in
@@ -121,7 +122,7 @@ def test_a_connection_that_is_tested(
     amazon = Connection.objects.get(as2_id="AMAZON").partner
     with serve(Software().answers) as peer:
         row = factories.connection(company=amazon, url=peer.url)
-        testing.start(row, "ann")
+        testing.start(row, By("ann"))
         sending.send(Message.objects.filter(connection=row).latest("pk").pk)
     page.goto(f"{live_server.url}/admin/partners/connection/{row.pk}/test/")
     expect(page.get_by_role("heading", name="Delivered")).to_be_visible()

@@ -16,6 +16,7 @@ from messages import redelivering, tasks
 from messages.models import Message, Redelivery, State
 from partners.letters import CannotMail
 from partners.models import Connection
+from partners.rollover.recording import By
 from tests import factories
 from tests.config.access import world
 from tests.messages import made_up
@@ -114,8 +115,8 @@ def test_a_request_by_time_is_closed_by_hand(link: Connection) -> None:
     row = request_for(link, since=timezone.now() - DAY)
     arrives(link)
     assert redelivering.match(timezone.now()) == 0
-    assert redelivering.close(row, "ann", timezone.now())
-    assert not redelivering.close(row, "ann", timezone.now())
+    assert redelivering.close(row, By("ann"), timezone.now())
+    assert not redelivering.close(row, By("ann"), timezone.now())
     assert AuditEvent.objects.get(tag="redelivery:request:closed").actor == "ann"
 
 
@@ -147,7 +148,7 @@ def test_a_letter_by_time_says_from_when_to_when(link: Connection) -> None:
 def test_it_goes_by_mail_and_that_is_written_down(link: Connection, settings: Settings) -> None:
     settings.AS2_MAIL = True
     row = request_for(link, "PO77")
-    redelivering.mail(row, "ann", timezone.now())
+    redelivering.mail(row, By("ann"), timezone.now())
     (sent,) = mail.outbox
     assert (sent.to, sent.reply_to) == (["edi@amazon.example"], ["edi@vendor.example"])
     assert "PO77" in sent.body
@@ -161,10 +162,10 @@ def test_without_address_or_server_it_has_to_be_copied(
 ) -> None:
     settings.AS2_MAIL = False
     with pytest.raises(CannotMail, match="EMAIL_URL"):
-        redelivering.mail(request_for(link, "a"), "ann", timezone.now())
+        redelivering.mail(request_for(link, "a"), By("ann"), timezone.now())
     link.partner.email = ""
     with pytest.raises(CannotMail, match="no mail address"):
-        redelivering.mail(request_for(link, "a"), "ann", timezone.now())
+        redelivering.mail(request_for(link, "a"), By("ann"), timezone.now())
 
 
 def test_a_mail_that_was_refused_is_not_called_sent(
@@ -178,7 +179,7 @@ def test_a_mail_that_was_refused_is_not_called_sent(
     monkeypatch.setattr(EmailMessage, "send", refuse)
     row = request_for(link, "a")
     with pytest.raises(CannotMail, match="550 no"):
-        redelivering.mail(row, "ann", timezone.now())
+        redelivering.mail(row, By("ann"), timezone.now())
     row.refresh_from_db()
     assert row.mailed_at is None
 
@@ -202,6 +203,7 @@ def test_a_request_is_made_on_a_page_and_shows_its_text(
     event = AuditEvent.objects.get(tag="redelivery:request:made")
     assert event.data["numbers"] == ["PO77", "PO78"]
     assert row.created_by == event.actor == "admin"
+    assert event.address == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -250,6 +252,9 @@ def test_buttons_close_and_mail(
     row = request_for(link, "a")
     answer = admin_client.post(f"{LIST}{row.pk}/act/", {"act": act}, follow=True)
     assert words in answer.content.decode()
+    events = AuditEvent.objects.filter(tag__startswith="redelivery:")
+    assert {(each.actor, each.address) for each in events} <= {("admin", "127.0.0.1")}
+    assert events.count() == (act == "close")
 
 
 def test_there_is_no_other_act(admin_client: Client, link: Connection) -> None:

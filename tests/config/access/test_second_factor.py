@@ -113,6 +113,16 @@ def test_a_code_of_somebody_else_opens_nothing(logged_in: Client, device: TOTPDe
     assert logged_in.get("/admin/").status_code == 302
 
 
+def test_another_session_sets_up_another_secret(logged_in: Client, ann: User) -> None:
+    seen = [logged_in.get(SET_UP).context["secret"] for _ in range(2)]
+    first = TOTPDevice.objects.get(user=ann)
+    other = Client()
+    other.force_login(ann)
+    assert seen[0] == seen[1] != other.get(SET_UP).context["secret"]
+    assert "This code is wrong" in text(other.post(SET_UP, {"code": code_of(first)}))
+    assert TOTPDevice.objects.filter(user=ann).count() == 1
+
+
 def test_a_second_factor_is_set_up_by_its_first_code(logged_in: Client, ann: User) -> None:
     page = logged_in.get(SET_UP)
     device = TOTPDevice.objects.get(user=ann)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from as2gateway import edi
 from as2gateway.headers import Headers
 from audit.badges import Tone
+from audit.models import AuditEvent
 from messages import sending, transport
 from messages.endpoint import answer
 from messages.models import MDNState, Message, State
@@ -18,6 +19,7 @@ from messages.onboarding.documents import test_document as document
 from messages.transport import Answer, PostOptions
 from partners.models import Connection, Organization, TLSProbe
 from partners.onboarding.loopback import PARTNER
+from partners.rollover.recording import By
 from tests import factories
 from tests.messages import made_up, wsgi
 from tests.messages.servers import answer as says
@@ -56,6 +58,8 @@ def test_a_document_goes_to_ourselves_and_comes_back(
 ) -> None:
     admin_client.post(page_of(loopback))
     sent = Message.objects.get()
+    queued = AuditEvent.objects.get(tag="message:outbound:queued")
+    assert (queued.actor, queued.address) == ("admin", "127.0.0.1")
     sending.send(sent.pk)
     sent.refresh_from_db()
     came = Message.objects.get(direction="inbound")
@@ -78,7 +82,7 @@ def test_a_document_goes_to_ourselves_and_comes_back(
 
 def test_the_other_end_can_answer_with_a_document(loopback: Connection) -> None:
     back = Connection.objects.get(as2_id="VENDOR")
-    message = testing.start(back, "ann")
+    message = testing.start(back, By("ann"))
     sending.send(message.pk)
     message.refresh_from_db()
     assert message.state == State.DELIVERED
@@ -110,7 +114,7 @@ def test_while_a_test_is_on_its_way_the_page_looks_again(
 
 def test_an_endpoint_that_nobody_listens_at_is_red() -> None:
     row = factories.connection()
-    sending.send(testing.start(row, "ann").pk)
+    sending.send(testing.start(row, By("ann")).pk)
     found = verdicts(row)
     assert found["Reached"] == (Tone.BAD, "connect")
     assert "MIC" not in found
@@ -119,7 +123,7 @@ def test_an_endpoint_that_nobody_listens_at_is_red() -> None:
 def test_an_answer_without_an_mdn_is_red() -> None:
     with serve(says(b"", "404 Not Found")) as peer:
         row = factories.connection(url=peer.url)
-        sending.send(testing.start(row, "ann").pk)
+        sending.send(testing.start(row, By("ann")).pk)
     found = verdicts(row)
     assert found["HTTP"] == (Tone.BAD, "404")
     assert found["MDN"] == (Tone.BAD, "none came")
