@@ -166,13 +166,19 @@ def join(
 
     Reading it raises ValueError for a document that is not as large as its ``info`` says.
     """
-    boundary = mime.new_boundary(entropy)
+    return related(documents, mime.new_boundary(entropy))
+
+
+def related(
+    documents: Sequence[tuple[PayloadInfo, Iterable[bytes]]], boundary: str
+) -> tuple[PayloadInfo, Iterator[bytes]]:
+    """The same with a boundary that is known, and with it each ``content_id``."""
     heads = [_head(info, boundary, number) for number, (info, _) in enumerate(documents)]
     closing = f"\r\n--{boundary}--\r\n".encode("ascii")
     size = sum(len(head) for head in heads) + sum(info.size for info, _ in documents) + len(closing)
     root = mime.ContentType.parse(documents[0][0].content_type).type
     content_type = (
-        f'{RELATED}; type="{root}"; start="{_content_id(boundary, 0)}"; boundary="{boundary}"'
+        f'{RELATED}; type="{root}"; start="<{content_id(boundary, 0)}>"; boundary="{boundary}"'
     )
 
     def body() -> Iterator[bytes]:
@@ -187,7 +193,7 @@ def join(
 def _head(info: PayloadInfo, boundary: str, number: int) -> bytes:
     fields = [
         ("Content-Type", info.content_type),
-        ("Content-ID", _content_id(boundary, number)),
+        ("Content-ID", f"<{content_id(boundary, number)}>"),
         ("Content-Transfer-Encoding", "binary"),
     ]
     if info.filename:
@@ -198,5 +204,6 @@ def _head(info: PayloadInfo, boundary: str, number: int) -> bytes:
     return before + delimiter + Headers(tuple(fields)).encode() + b"\r\n"
 
 
-def _content_id(boundary: str, number: int) -> str:
-    return f"<{number}@{boundary}>"
+def content_id(boundary: str, number: int) -> str:
+    """The Content-ID of a document, counted from 0, without angle brackets."""
+    return f"{number}@{boundary}"

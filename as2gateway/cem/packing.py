@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from as2gateway import mime
-from as2gateway.attachments import RELATED, Attachment
+from as2gateway.attachments import Attachment, content_id, related
 from as2gateway.cem.certificates import read_certificates, write_certificates
 from as2gateway.cem.exchange import CERTIFICATE_TYPE, CONTENT_TYPE, Exchange, Request
 from as2gateway.cem.reading import read
 from as2gateway.cem.writing import write_request, write_response
 from as2gateway.errors import UnusableExchange
-from as2gateway.headers import Headers
 from as2gateway.policy import PayloadInfo
 
 Entropy = Callable[[int], bytes]
@@ -24,19 +23,19 @@ def pack(
     ``url`` is where the answer to a request comes to.
     """
     boundary = mime.new_boundary(entropy)
-    parts: list[tuple[str, str, bytes]] = []
+    parts: list[tuple[str, bytes]] = []
     if isinstance(exchange, Request):
         kept = {each.certificate.fingerprint: each.certificate for each in exchange.trust_requests}
-        names = {name: f"cert{number}@{boundary}" for number, name in enumerate(kept, 1)}
+        names = {name: content_id(boundary, number) for number, name in enumerate(kept, 1)}
         root = write_request(exchange, names, url, now)
         kind = f"{CERTIFICATE_TYPE}; smime-type=certs-only; name=smime.p7c"
-        parts = [(kind, names[each], write_certificates([kept[each]])) for each in kept]
+        parts = [(kind, write_certificates([each])) for each in kept.values()]
     else:
         root = write_response(exchange, now)
-    whole = [(CONTENT_TYPE, f"root@{boundary}", root), *parts]
-    body = b"".join(_part(boundary, *each) for each in whole) + f"\r\n--{boundary}--\r\n".encode()
-    content_type = f'{RELATED}; type="{CONTENT_TYPE}"; start="<root@{boundary}>"'
-    return PayloadInfo(len(body), f'{content_type}; boundary="{boundary}"'), body
+    whole = [(CONTENT_TYPE, root), *parts]
+    documents = [(PayloadInfo(len(octets), kind), [octets]) for kind, octets in whole]
+    info, payload = related(documents, boundary)
+    return info, b"".join(payload)
 
 
 def unpack(payload: bytes, attachments: Sequence[Attachment], limit: int) -> Exchange:
@@ -59,12 +58,3 @@ def find_root(attachments: Iterable[Attachment]) -> Attachment | None:
 
 def _octets(attachment: Attachment, payload: bytes) -> bytes:
     return b"".join(attachment.read([payload]))
-
-
-def _part(boundary: str, content_type: str, content_id: str, octets: bytes) -> bytes:
-    fields = (
-        ("Content-Type", content_type),
-        ("Content-ID", f"<{content_id}>"),
-        ("Content-Transfer-Encoding", "binary"),
-    )
-    return f"\r\n--{boundary}\r\n".encode() + Headers(fields).encode() + b"\r\n" + octets

@@ -47,6 +47,8 @@ def parts(exchange: Exchange) -> list[Message]:
     """Pack, and take apart by the standard library."""
     info, body = pack(exchange, "https://vendor.example/as2", NOW, os.urandom)
     assert len(body) == info.size
+    boundary = mime.ContentType.parse(info.content_type).boundary
+    assert body.startswith(f"--{boundary}\r\n".encode())
     found = message_from_bytes(f"Content-Type: {info.content_type}\r\n\r\n".encode() + body)
     assert found.get_content_type() == "multipart/related"
     assert found.get_param("type") == "application/ediint-cert-exchange+xml"
