@@ -14,6 +14,9 @@ from as2gateway.errors import UnusableExchange
 #: Elements within elements; these messages need five.
 _MAX_DEPTH = 12
 _MAX_ELEMENTS = 5000
+#: What expat reads by itself. For others it asks Python, which has codecs that are no encodings and
+#: remembers each name that it was asked for.
+_ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16be", "utf-16le", "us-ascii", "iso-8859-1"})
 _SEPARATOR = "\n"  # cannot be in a namespace's name
 
 
@@ -52,6 +55,7 @@ def read(octets: bytes, limit: int) -> Element:
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+    parser.XmlDeclHandler = _check_encoding
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
     parser.UnparsedEntityDeclHandler = _refuse
@@ -65,6 +69,11 @@ def read(octets: bytes, limit: int) -> Element:
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise UnusableExchange(f"XML that cannot be read: {error}") from error
     return builder.root
+
+
+def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        raise UnusableExchange(f"XML in the encoding {encoding[:40]!r}; send it in UTF-8")
 
 
 def _refuse(*_declaration: object) -> int:

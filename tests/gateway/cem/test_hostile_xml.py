@@ -1,5 +1,6 @@
 """XML that attacks whoever reads it (CEM-05): nothing expands, nothing is fetched, all is small."""
 
+import codecs
 import time
 import tracemalloc
 
@@ -96,3 +97,27 @@ def test_octets_after_the_last_tag_are_refused_and_a_line_end_is_not() -> None:
 def test_other_usual_encodings_are_read(encoding: str) -> None:
     octets = WHOLE.decode().replace("UTF-8", encoding).encode(encoding)
     assert read(octets, {"new@amazon": [NEW]}, LIMIT).sender == "AMAZON"
+
+
+def encoded(name: str) -> bytes:
+    """A good request in UTF-8 that says to be in something else."""
+    _, end, document = WHOLE.partition(b"?>")
+    return f'<?xml version="1.0" encoding="{name}"'.encode() + end + document
+
+
+@pytest.mark.parametrize("name", ["x-no-such", "cp037", "undefined", "idna", "utf-7", "utf8"])
+def test_python_is_asked_for_no_encoding(name: str) -> None:
+    asked: list[str] = []
+    codecs.register(asked.append)
+    with pytest.raises(UnusableExchange, match="send it in UTF-8"):
+        read(encoded(name), {"new@amazon": [NEW]}, LIMIT)
+    codecs.unregister(asked.append)
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", ["UTF-8", "utf-8", "US-ASCII", "ISO-8859-1", "UTF-16"])
+def test_what_expat_reads_by_itself_is_read(name: str) -> None:
+    octets = encoded(name)
+    if name == "UTF-16":
+        octets = octets.decode().encode("utf-16")
+    assert read(octets, {"new@amazon": [NEW]}, LIMIT) == read(WHOLE, {"new@amazon": [NEW]}, LIMIT)
