@@ -91,12 +91,17 @@ def read_transfer_id(headers: Headers) -> str:
 
 
 def check_whole(headers: Headers) -> None:
-    """Raise PartialBody for a body that does not begin at its message's first octet.
+    """Raise PartialBody for a body that does not have its message's first and last octet.
 
     For whoever does not know Restart: a part would be taken for the whole (RST-02).
     """
     value = headers.get("Content-Range")
-    if value is not None and not _FROM_THE_START.fullmatch(value.strip()):
+    if value is None:
+        return
+    value = value.strip()
+    span = _RANGE.fullmatch(value)
+    ends_early = span is not None and int(span[2]) != int(span[3]) - 1
+    if ends_early or not _FROM_THE_START.fullmatch(value):
         raise PartialBody("partial messages are not supported; send all of it")
 
 
