@@ -11,6 +11,9 @@ import redis
 import time_machine
 
 from tests import services
+from tests.gateway import properties
+
+properties.load_profile()
 
 # Emptying the tables after a test that commits needs the audit triggers out of the way.
 pytest_plugins = ["tests.audit.flushing"]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.bodies import Parser
+from tests.gateway.properties import examples
 
 NEXT = b"GET /healthz HTTP/1.1\r\nHost: b\r\n\r\n"
 SIZES = st.lists(st.integers(500, 300_000), min_size=1, max_size=5)
@@ -67,7 +68,7 @@ def octets(size: int) -> bytes:
     return bytes(range(251)) * (size // 251 + 1)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(size=st.integers(0, 800_000), pieces=SIZES, sizes=SIZES)
 def test_a_body_of_known_length_is_read_as_gunicorn_reads_it(
     size: int, pieces: list[int], sizes: list[int]
@@ -76,7 +77,7 @@ def test_a_body_of_known_length_is_read_as_gunicorn_reads_it(
     assert b"".join(both(measured(body) + NEXT, pieces, sizes)) == body
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     parts=st.lists(st.integers(1, 200_000), max_size=6),
     pieces=SIZES,

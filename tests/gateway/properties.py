@@ -13,15 +13,21 @@ from hypothesis import strategies as st
 _ASKED = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 
 
-def examples(number: int) -> settings:
-    """Try so many by default. There is no deadline: the machine may be slow."""
-    return settings(
-        max_examples=_ASKED or number,
+def load_profile() -> None:
+    """Set what holds for every property: no deadline, as the machine may be slow."""
+    settings.register_profile(
+        "steady",
         derandomize=not _ASKED,
         database=None,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+    settings.load_profile("steady")
+
+
+def examples(number: int) -> settings:
+    """Try so many by default."""
+    return settings(max_examples=_ASKED or number)
 
 
 @dataclass(frozen=True, slots=True)
