@@ -37,6 +37,16 @@ def check_reach(user: Anybody, url: str, known: str = "") -> None:
         )
 
 
+def check_hosts(user: Anybody, listed: str, known: str = "") -> None:
+    """The same for hosts, by comma, to which MDNs may be posted; those that were there stay."""
+    for host in sorted(_hosts(listed) - _hosts(known)):
+        check_reach(user, f"https://[{host}]/" if ":" in host else f"https://{host}/")
+
+
+def _hosts(listed: str) -> set[str]:
+    return {host.strip().lower() for host in listed.split(",") if host.strip()}
+
+
 def _target(url: str) -> Target:
     parsed = read_url(url)
     return Target(host_of(parsed), port_of(parsed))

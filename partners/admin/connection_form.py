@@ -13,7 +13,7 @@ from as2gateway.compliance.findings import Finding, Verdict, verdict_of
 from as2gateway.compliance.profile import Profile
 from as2gateway.quirks import QuirkError
 from audit.theme import PasswordWidget
-from partners.access.reaching import check_reach
+from partners.access.reaching import check_hosts, check_reach
 from partners.access.visibility import Anybody
 from partners.admin.marks import CERTIFICATES, counts, marked, marks, sentence, verdict_badge
 from partners.compliance.cases import Case
@@ -79,19 +79,20 @@ class ConnectionForm(QuirkFields, _Form):
             except QuirkError as error:
                 self.add_error(None, f"{error}.")
         password, forget = cleaned.get("new_password", ""), cleaned.get("forget_password")
-        if "url" in cleaned:
-            self._check_reach(cleaned["url"])
+        self._check_reach(cleaned)
         if password or forget:
             url = cleaned.get("url", row.url)
             for name, value in sealed_password(password, url, timezone.now()).items():
                 setattr(row, name, value)
         return cleaned
 
-    def _check_reach(self, url: str) -> None:
-        try:
-            check_reach(self.user, url, self.instance.url)
-        except forms.ValidationError as error:
-            self.add_error("url", error)
+    def _check_reach(self, cleaned: dict[str, Any]) -> None:
+        row = self.instance
+        for name, check in (("url", check_reach), ("mdn_hosts", check_hosts)):
+            try:
+                check(self.user, cleaned.get(name, ""), getattr(row, name))
+            except forms.ValidationError as error:
+                self.add_error(name, error)
 
     def full_clean(self) -> None:
         """Judge what the row would be; certificates below are judged where they stand."""

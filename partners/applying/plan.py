@@ -16,7 +16,7 @@ from django.db import models
 from django.utils import timezone
 
 from as2gateway.compliance.findings import Finding
-from partners.access.reaching import check_reach
+from partners.access.reaching import check_hosts, check_reach
 from partners.access.visibility import (
     Anybody,
     limit,
@@ -218,10 +218,11 @@ class Planner:
         if row.pk and row.partner != partner and not sees_everything(self._user):
             text = f"this connection is one of {row.partner}, and stays there"
             self._mistakes.append(Mistake(settings.place, text))
-        try:
-            check_reach(self._user, settings.values.get("url", ""), row.url)
-        except ValidationError as error:
-            self._mistakes.append(Mistake(settings.place_of("url"), " ".join(error.messages)))
+        for name, check in (("url", check_reach), ("mdn_hosts", check_hosts)):
+            try:
+                check(self._user, settings.values.get(name, ""), getattr(row, name))
+            except ValidationError as error:
+                self._mistakes.append(Mistake(settings.place_of(name), " ".join(error.messages)))
 
     def _password(self, row: Connection, wanted: WantedConnection) -> dict[str, object]:
         """Seal the password for the URL, unless it is the one that is there."""

@@ -27,6 +27,7 @@ from partners.models.routes import Route
 from partners.models.shapes import shape_of
 from partners.models.validators import (
     LONGEST_DAYS,
+    LONGEST_SMALL,
     validate_authorities,
     validate_content_type,
     validate_pins,
@@ -214,11 +215,13 @@ class Connection(models.Model):
     )
     connect_timeout = models.PositiveSmallIntegerField(
         default=10,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_SMALL)],
         help_text="Seconds until the partner's server has to take the connection.",
     )
     response_timeout = models.PositiveSmallIntegerField(
-        default=120, validators=[MinValueValidator(1)], help_text="Seconds without a byte."
+        default=120,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_SMALL)],
+        help_text="Seconds without a byte.",
     )
     mdn_wait_minutes = models.PositiveIntegerField(
         default=60,
@@ -248,6 +251,7 @@ class Connection(models.Model):
         "days of silence",
         null=True,
         blank=True,
+        validators=[MaxValueValidator(LONGEST_SMALL)],
         help_text="Without a document from this partner for so long, the start page shows it. "
         "Empty: when it is silent against its own habit; 0: never.",
     )

@@ -14,6 +14,8 @@ from partners.urls import read_url
 
 #: Days: a hundred years. Much more cannot be counted back from today.
 LONGEST_DAYS: Final = 36_500
+#: Seconds or days of a column for small numbers, as far as every database takes them.
+LONGEST_SMALL: Final = 32_767
 #: A type and its parameters, in printable ASCII (RFC 2045 §5.1).
 CONTENT_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[ -~]*)?", re.ASCII)
 #: Names as the domain name system has them, of one label or of several (RFC 1123 §2.1).

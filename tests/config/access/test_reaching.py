@@ -60,6 +60,22 @@ def test_by_the_page(client: Client, rows: World, provider: User, url: str) -> N
     assert saved(client, world.user(Role.OPERATOR), rows.own, url).status_code == 302
 
 
+@pytest.mark.parametrize("hosts", ["127.0.0.1", "8.8.8.8, ::1", "localhost"])
+def test_nor_an_mdn(
+    client: Client, rows: World, provider: User, tmp_path: Path, hosts: str
+) -> None:
+    client.force_login(provider)
+    data = form_data(client, rows.own) | {"mdn_hosts": hosts}
+    answer = client.post(address(rows.own), data)
+    assert WORDS in str(answer.context["adminform"].form.errors["mdn_hosts"])
+    ended = applied(tmp_path, provider, f"url: '{rows.own.url}', mdn_hosts: '{hosts}'")
+    assert (ended.code, WORDS in ended.text) == (1, True)
+    Connection.objects.filter(pk=rows.own.pk).update(mdn_hosts=hosts)
+    assert (
+        client.post(address(rows.own), data | {"mdn_hosts": f"{hosts}, 8.8.4.4"}).status_code == 302
+    )
+
+
 @pytest.mark.parametrize("url", ["https://8.8.8.8/as2", "https://as2.nowhere.invalid/as2"])
 def test_other_places_are_taken(client: Client, rows: World, provider: User, url: str) -> None:
     assert saved(client, provider, rows.own, url).status_code == 302
