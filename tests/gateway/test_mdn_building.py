@@ -241,8 +241,8 @@ def test_every_engine_repeats_the_quotes_of_the_request_and_tells_people_the_sam
     engine: str, signed: bool, error: DecryptionFailed | None
 ) -> None:
     disposition, key = Disposition.for_error(error), mdns.key() if signed else None
-    names = {"from_field": '"US"', "to_field": '"THEM"'}
-    report = replace(OUR_REPORT, disposition=disposition, original_subject="orders", **names)
+    report = replace(OUR_REPORT, disposition=disposition, original_subject="orders")
+    report = replace(report, from_field='"US"', to_field='"THEM"')
     built = get_engine(engine).compose_mdn(report, Stamp("<m@us>", NOW), key, SHA256)
     assert built.headers.get("AS2-From") == '"US"'
     assert built.headers.get("AS2-To") == '"THEM"'

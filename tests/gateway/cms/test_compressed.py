@@ -141,7 +141,8 @@ def test_a_bomb_gives_out_little_more_than_the_floor_by_default(size: int) -> No
     deflate = zlib.compressobj(9)
     packed = b"".join(deflate.compress(bytes(10_000_000)) for _ in range(size // 10_000_000))
     packed += deflate.flush()
-    pieces, given = compressed._Inflater(Limits()).feed(packed), []
+    given: list[int] = []
+    pieces = compressed._Inflater(Limits()).feed(packed)
     with pytest.raises(DecompressionFailed, match="200 times"):
         given.extend(len(piece) for piece in pieces)
     assert sum(given) < Limits().ratio_from + 200 * len(packed)
