@@ -22,10 +22,10 @@ class MIC:
     algorithm: DigestAlgorithm
 
     @classmethod
-    def parse(cls, field: str, default: DigestAlgorithm | None = None) -> Self | None:
+    def parse(cls, field: str) -> Self | None:
         """Read ``<base64>, <algorithm>``; None for an empty value.
 
-        If no algorithm is named it is ``default``, or the one that makes digests of that length.
+        If no algorithm is named it is the one that makes digests of that length.
         Blanks inside and missing ``=`` are forgiven (MIC-09). Raises MalformedMDN.
         """
         encoded, _, name = field.partition(",")
@@ -34,7 +34,7 @@ class MIC:
             return None
         try:
             digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-            named = DigestAlgorithm.parse(name) if name.strip() else default
+            named = DigestAlgorithm.parse(name) if name.strip() else None
             algorithm = named or DigestAlgorithm.of_size(len(digest))
         except (ValueError, binascii.Error) as error:
             raise MalformedMDN(f"unreadable Received-content-MIC {field[:200]!r}") from error
