@@ -4,6 +4,7 @@ A source address is one of 127.0.0.0/8, all of which are this machine's. The gat
 threads, so that five slow clients would do.
 """
 
+import itertools
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
@@ -19,7 +20,6 @@ from tests.messages.sender import verify
 THREADS = 4
 #: Connections of one address.
 MOST = 60
-STRANGER = "127.0.0.66"
 
 #: Slow clients are not ended while a test looks at what they do to others.
 PATIENT = {
@@ -55,16 +55,26 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield gateway
 
 
+class Crowd(ExitStack):
+    """Connections that are closed at the end."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: where they come from: what the gateway still has of other crowds does not count
+        self.address = f"127.0.2.{next(self._numbers)}"
+
+
 @pytest.fixture
-def crowd() -> Iterator[ExitStack]:
-    """Closes, at the end, the connections that are entered into it."""
-    with ExitStack() as stack:
-        yield stack
+def crowd() -> Iterator[Crowd]:
+    with Crowd() as crowd:
+        yield crowd
 
 
-def connect(gateway: Gateway, crowd: ExitStack, address: str = STRANGER) -> socket.socket:
-    """Connect from an address."""
-    target, source = ("127.0.0.1", gateway.port), (address, 0)
+def connect(gateway: Gateway, crowd: Crowd, address: str = "") -> socket.socket:
+    """Connect from an address, or from that of the crowd."""
+    target, source = ("127.0.0.1", gateway.port), (address or crowd.address, 0)
     peer = socket.create_connection(target, PATIENCE, source_address=source)
     return crowd.enter_context(closing(peer))
 
@@ -81,14 +91,14 @@ def is_served(gateway: Gateway) -> bool:
     return health.status == 200
 
 
-def test_two_hundred_idle_connections_hold_nobody_up(vendor: Gateway, crowd: ExitStack) -> None:
+def test_two_hundred_idle_connections_hold_nobody_up(vendor: Gateway, crowd: Crowd) -> None:
     for address in addresses(4):
         for _ in range(50):
             connect(vendor, crowd, address)
     assert is_served(vendor)
 
 
-def test_headers_that_never_end_hold_nobody_up(vendor: Gateway, crowd: ExitStack) -> None:
+def test_headers_that_never_end_hold_nobody_up(vendor: Gateway, crowd: Crowd) -> None:
     peers = [connect(vendor, crowd) for _ in range(10 * THREADS)]
     for number in range(3):
         for peer in peers:
@@ -96,16 +106,14 @@ def test_headers_that_never_end_hold_nobody_up(vendor: Gateway, crowd: ExitStack
         assert is_served(vendor)
 
 
-def test_small_bodies_that_never_end_hold_nobody_up(vendor: Gateway, crowd: ExitStack) -> None:
+def test_small_bodies_that_never_end_hold_nobody_up(vendor: Gateway, crowd: Crowd) -> None:
     sent = client.message(client.document())
     for _ in range(10 * THREADS):
         connect(vendor, crowd).sendall(request(sent)[:-1])
     assert is_served(vendor)
 
 
-def test_large_bodies_that_never_end_hold_up_no_small_ones(
-    vendor: Gateway, crowd: ExitStack
-) -> None:
+def test_large_bodies_that_never_end_hold_up_no_small_ones(vendor: Gateway, crowd: Crowd) -> None:
     sent = client.message(bytes(200_000))
     for address in addresses(3 * THREADS):
         connect(vendor, crowd, address).sendall(request(sent)[:-1])
@@ -113,7 +121,7 @@ def test_large_bodies_that_never_end_hold_up_no_small_ones(
 
 
 def test_large_bodies_of_one_address_leave_room_for_those_of_others(
-    vendor: Gateway, crowd: ExitStack
+    vendor: Gateway, crowd: Crowd
 ) -> None:
     sent, other = client.message(bytes(200_000)), client.message(bytes(200_000))
     for _ in range(3 * THREADS):
@@ -124,7 +132,7 @@ def test_large_bodies_of_one_address_leave_room_for_those_of_others(
 
 
 def test_large_bodies_that_had_to_wait_are_read_when_others_are_gone(
-    vendor: Gateway, crowd: ExitStack
+    vendor: Gateway, crowd: Crowd
 ) -> None:
     slow, waiting = client.message(bytes(200_000)), client.message(bytes(200_001))
     peers = [connect(vendor, crowd) for _ in range(THREADS)]
@@ -137,9 +145,7 @@ def test_large_bodies_that_had_to_wait_are_read_when_others_are_gone(
     verify(client.read_answer(last), waiting)
 
 
-def test_an_address_with_too_many_connections_gets_no_more(
-    vendor: Gateway, crowd: ExitStack
-) -> None:
+def test_an_address_with_too_many_connections_gets_no_more(vendor: Gateway, crowd: Crowd) -> None:
     peers = [connect(vendor, crowd) for _ in range(MOST + 5)]
     for peer in peers[MOST:]:
         with suppress(ConnectionResetError):
@@ -151,12 +157,12 @@ def test_an_address_with_too_many_connections_gets_no_more(
 
 def test_connections_that_are_gone_do_not_count(vendor: Gateway) -> None:
     for _ in range(3):
-        with ExitStack() as crowd:
+        with Crowd() as crowd:
             for _ in range(MOST):
                 connect(vendor, crowd, "127.0.0.77")
 
     def has_room() -> bool:
-        with ExitStack() as crowd, suppress(OSError):
+        with Crowd() as crowd, suppress(OSError):
             peer = connect(vendor, crowd, "127.0.0.77")
             peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             return client.read_answer(peer, "GET").status == 200
@@ -171,7 +177,7 @@ def test_connections_that_are_gone_do_not_count(vendor: Gateway) -> None:
     ids=["header", "small body"],
 )
 def test_who_is_too_slow_is_told_and_ended(
-    hasty: Gateway, crowd: ExitStack, octets: bytes, status: int
+    hasty: Gateway, crowd: Crowd, octets: bytes, status: int
 ) -> None:
     peer = connect(hasty, crowd)
     peer.sendall(octets)
@@ -179,13 +185,11 @@ def test_who_is_too_slow_is_told_and_ended(
     assert peer.recv(1) == b""
 
 
-def test_who_says_nothing_is_ended(hasty: Gateway, crowd: ExitStack) -> None:
+def test_who_says_nothing_is_ended(hasty: Gateway, crowd: Crowd) -> None:
     assert connect(hasty, crowd).recv(1) == b""
 
 
-def test_a_later_message_of_a_connection_may_come_in_pieces(
-    vendor: Gateway, crowd: ExitStack
-) -> None:
+def test_a_later_message_of_a_connection_may_come_in_pieces(vendor: Gateway, crowd: Crowd) -> None:
     peer = connect(vendor, crowd)
     first, later = (client.message(client.document()) for _ in range(2))
     peer.sendall(request(first))
@@ -200,7 +204,7 @@ def test_a_later_message_of_a_connection_may_come_in_pieces(
 
 
 def test_many_requests_at_once_on_one_connection_are_answered_in_order(
-    hasty: Gateway, crowd: ExitStack
+    hasty: Gateway, crowd: Crowd
 ) -> None:
     peer = connect(hasty, crowd)
     one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
