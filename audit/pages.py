@@ -24,6 +24,9 @@ def framed(
     return TemplateResponse(request, template, whole)
 
 
+# What raises NotImplementedError below is a subclass's to write: the admin's metaclass is no ABC's.
+
+
 class PageAdmin(ReadOnlyAdmin):
     """History whose rows have a page of their own where others have a form."""
 

@@ -6,10 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 from tests import services
+from tests.programs import Started
 
 _PIECE = 64 * 1024
 #: Octets of a request that may be kept to be sent again.
@@ -29,7 +28,7 @@ class Cut(Exception):
     """The connection ends here."""
 
 
-class Proxy:
+class Proxy(Started):
     """Listens on ``port`` and passes requests on to ``target``, most of them as they are."""
 
     def __init__(self, target: int, chance: random.Random) -> None:
@@ -42,17 +41,13 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Listen."""
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(_PATIENCE)
-        return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Cut what is under way, and close the port."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
